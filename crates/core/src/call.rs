@@ -1,0 +1,143 @@
+//! One `tools/call` on its way through the pipeline.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Caller, Randomness};
+
+/// Names one request in logs, errors and the `x-request-id` header.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// A new id: 16 random bytes in lower-case hexadecimal.
+    pub fn generate(randomness: &dyn Randomness) -> Self {
+        let mut bytes = [0_u8; 16];
+        randomness.fill(&mut bytes);
+        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Severity of a log notification (MCP logging, after RFC 5424 §6.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are the standard's")]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Notice,
+    Warning,
+    Error,
+    Critical,
+    Alert,
+    Emergency,
+}
+
+/// What a running call may tell its client before it ends.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notification {
+    /// How far the work is (MCP `notifications/progress`); `progress` grows with every one.
+    Progress {
+        /// Done so far, in the tool's own unit.
+        progress: f64,
+        /// All there is to do, if known.
+        total: Option<f64>,
+        /// What is being done, for a person.
+        message: Option<String>,
+    },
+    /// A log line for the client (MCP `notifications/message`).
+    Log {
+        /// How serious it is.
+        level: LogLevel,
+        /// Who says it.
+        logger: Option<String>,
+        /// What is said.
+        data: Value,
+    },
+}
+
+/// Takes notifications to the client of a call. A client that cannot be told (no progress token,
+/// no stream) is not an error: the notification is dropped.
+#[async_trait]
+pub trait Notify: Send + Sync + 'static {
+    /// Delivers one notification, in order.
+    async fn notify(&self, notification: Notification);
+}
+
+/// For calls that nobody listens to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unheard;
+
+#[async_trait]
+impl Notify for Unheard {
+    async fn notify(&self, _: Notification) {}
+}
+
+/// One call of one tool.
+#[derive(Clone)]
+pub struct Call {
+    /// Names the request that carries the call.
+    pub request_id: RequestId,
+    /// Who calls.
+    pub caller: Arc<Caller>,
+    /// The tool's wire name, as the client gave it.
+    pub wire_name: String,
+    /// The arguments: one flat object. Checked against the input schema before a source sees them.
+    pub arguments: Map<String, Value>,
+    /// When the answer is no longer wanted. Set by the pipeline from the tool's policy.
+    pub deadline: Option<Timestamp>,
+    /// How many bytes of JSON the answer may have. Set by the pipeline from the tool's policy.
+    pub max_result_bytes: usize,
+    /// Fires when the client went away or cancelled (MCP `notifications/cancelled`).
+    pub cancelled: CancellationToken,
+    /// The way back to the client while the call runs.
+    pub notify: Arc<dyn Notify>,
+}
+
+impl Call {
+    /// A call as it enters the pipeline: no deadline yet, and nobody listening.
+    #[must_use]
+    pub fn new(
+        request_id: RequestId,
+        caller: Arc<Caller>,
+        wire_name: impl Into<String>,
+        arguments: Map<String, Value>,
+    ) -> Self {
+        Self {
+            request_id,
+            caller,
+            wire_name: wire_name.into(),
+            arguments,
+            deadline: None,
+            max_result_bytes: usize::MAX,
+            cancelled: CancellationToken::new(),
+            notify: Arc::new(Unheard),
+        }
+    }
+}
+
+impl fmt::Debug for Call {
+    /// Leaves the arguments out: they may hold what is nobody's business.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("request_id", &self.request_id)
+            .field("subject", &self.caller.subject)
+            .field("tool", &self.wire_name)
+            .finish_non_exhaustive()
+    }
+}

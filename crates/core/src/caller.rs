@@ -1,0 +1,143 @@
+//! Who is calling: the subject, what they may do and how they signed in.
+
+use std::{collections::BTreeSet, fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+/// A set of OAuth scope tokens (RFC 6749 §3.3). Order does not matter; printing is sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ScopeSet(BTreeSet<String>);
+
+/// Why a scope could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a scope: a scope is one word of visible ASCII characters without \" and \\, for example tools:read"
+)]
+pub struct ScopeError(pub String);
+
+impl ScopeSet {
+    /// Reads scope tokens separated by spaces.
+    ///
+    /// # Errors
+    /// A token with a character that RFC 6749 §3.3 does not allow.
+    pub fn parse(text: &str) -> Result<Self, ScopeError> {
+        text.split_ascii_whitespace().map(Self::token).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn token(token: &str) -> Result<String, ScopeError> {
+        let legal = |b: u8| b == 0x21 || (0x23..=0x5b).contains(&b) || (0x5d..=0x7e).contains(&b);
+        if !token.is_empty() && token.bytes().all(legal) {
+            Ok(token.to_owned())
+        } else {
+            Err(ScopeError(token.to_owned()))
+        }
+    }
+
+    /// The two scopes that all tools need unless they name others.
+    #[must_use]
+    pub fn read_and_write() -> Self {
+        Self(["tools:read", "tools:write"].into_iter().map(str::to_owned).collect())
+    }
+
+    /// Whether this set grants `scope`. `tools:write` implies `tools:read`.
+    #[must_use]
+    pub fn grants(&self, scope: &str) -> bool {
+        self.0.contains(scope) || (scope == "tools:read" && self.0.contains("tools:write"))
+    }
+
+    /// Adds one scope token.
+    ///
+    /// # Errors
+    /// As [`ScopeSet::parse`].
+    pub fn insert(&mut self, scope: &str) -> Result<(), ScopeError> {
+        self.0.insert(Self::token(scope)?);
+        Ok(())
+    }
+
+    /// The tokens in sorted order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Whether no scope is granted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for ScopeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, scope) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str(scope)?;
+        }
+        Ok(())
+    }
+}
+
+/// How a caller proved who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignIn {
+    /// Nobody was asked (`auth.mode = "open"`).
+    Open,
+    /// A key issued by Bridgehead; the id names the key without revealing it.
+    IssuedKey {
+        /// Public part of the key.
+        key_id: Arc<str>,
+    },
+    /// A call from the operator's own shell (`bridgehead call`), which no mode judged.
+    Local,
+}
+
+impl SignIn {
+    /// The word used in logs and metrics.
+    #[must_use]
+    pub const fn mode(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::IssuedKey { .. } => "api_key",
+            Self::Local => "local",
+        }
+    }
+}
+
+/// Who is calling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The teammate, as the mode knows them: usually a mail address.
+    pub subject: Arc<str>,
+    /// What they may do.
+    pub scopes: ScopeSet,
+    /// How they signed in.
+    pub sign_in: SignIn,
+}
+
+impl Caller {
+    /// The caller of a server without authentication: everybody is this one.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self { subject: Arc::from("anonymous"), scopes: ScopeSet::read_and_write(), sign_in: SignIn::Open }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn write_implies_read_and_nothing_else() {
+        let scopes = ScopeSet::parse("tools:write").unwrap();
+        assert!(scopes.grants("tools:read") && scopes.grants("tools:write") && !scopes.grants("admin"));
+        assert!(!ScopeSet::parse("tools:read").unwrap().grants("tools:write"));
+    }
+
+    #[test]
+    fn scopes_print_sorted_and_refuse_quotes() {
+        assert_eq!(ScopeSet::parse("b  a b").unwrap().to_string(), "a b");
+        assert_eq!(ScopeSet::parse("a\"b").unwrap_err(), ScopeError("a\"b".into()));
+    }
+}

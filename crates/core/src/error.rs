@@ -1,0 +1,306 @@
+//! What can go wrong with a call, by whose fault it is.
+//!
+//! Each error has a public side (a stable code, a message that says how to mend it, whether a
+//! retry makes sense) and may have an internal cause, which is logged and never sent.
+
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use serde_json::{Map, Value, json};
+
+type Cause = Arc<dyn Error + Send + Sync>;
+
+/// One thing wrong with the arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArgumentFault {
+    /// Which argument, as a JSON Pointer (RFC 6901); empty for the object as a whole.
+    pub path: String,
+    /// What is wrong with it and what would be right.
+    pub message: String,
+}
+
+/// The caller's fault, or a limit of ours: nothing reached the system behind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No tool has this name, or none that this caller may see.
+    #[error("Unknown tool: {name}. Ask tools/list for the names that exist.")]
+    UnknownTool {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The caller lacks the tool's scope.
+    #[error(
+        "`{tool}` needs the scope {needed}, which this sign-in does not have. Ask whoever issued it for one with {needed}."
+    )]
+    NotPermitted {
+        /// Wire name of the tool.
+        tool: String,
+        /// The scope that is missing.
+        needed: String,
+    },
+    /// The arguments do not satisfy the input schema, or the source's own checks.
+    #[error("{}", summary(.0))]
+    InvalidArguments(Vec<ArgumentFault>),
+    /// Too many calls are running.
+    #[error("Too many calls are running. Try again in {} s.", .retry_after.as_secs().max(1))]
+    Busy {
+        /// When a retry makes sense.
+        retry_after: Duration,
+    },
+    /// The server is shutting down.
+    #[error("The server is restarting. Try again in a few seconds.")]
+    ShuttingDown,
+}
+
+fn summary(faults: &[ArgumentFault]) -> String {
+    let mut text = String::from("The arguments do not fit the tool's input schema:");
+    for fault in faults {
+        text.push_str("\n- ");
+        if !fault.path.is_empty() {
+            text.push_str(&fault.path);
+            text.push_str(": ");
+        }
+        text.push_str(&fault.message);
+    }
+    text
+}
+
+/// What kind of failure the system behind had. The list is closed: agents and dashboards may
+/// rely on the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UpstreamCode {
+    /// It could not be reached, or its file is gone.
+    Unavailable,
+    /// It is busy or locked, and will not be for long.
+    Busy,
+    /// It took longer than the tool's time-out.
+    TimedOut,
+    /// It understood the call and refused it: a constraint, a rule of the business.
+    Rejected,
+    /// Anything else that it reported.
+    Failed,
+}
+
+impl UpstreamCode {
+    /// The stable word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unavailable => "upstream_unavailable",
+            Self::Busy => "upstream_busy",
+            Self::TimedOut => "timed_out",
+            Self::Rejected => "upstream_rejected",
+            Self::Failed => "upstream_failed",
+        }
+    }
+
+    /// Whether the same call may succeed later without a change.
+    #[must_use]
+    pub const fn retryable(self) -> bool {
+        match self {
+            Self::Unavailable | Self::Busy | Self::TimedOut => true,
+            Self::Rejected | Self::Failed => false,
+        }
+    }
+}
+
+/// The system behind failed.
+#[derive(Debug, Clone)]
+pub struct UpstreamFailure {
+    /// What kind of failure.
+    pub code: UpstreamCode,
+    /// For the agent: what happened and what to do about it. Nothing secret.
+    pub message: String,
+    /// Whether the same call may succeed later; starts as the code says.
+    pub retryable: bool,
+    /// When a retry makes sense, if known.
+    pub retry_after: Option<Duration>,
+    /// What the system behind said, in structured form.
+    pub details: Option<Value>,
+    /// For the log alone.
+    pub cause: Option<Cause>,
+}
+
+impl UpstreamFailure {
+    /// A failure with the code's own view on retries.
+    #[must_use]
+    pub fn new(code: UpstreamCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            retryable: code.retryable(),
+            retry_after: None,
+            details: None,
+            cause: None,
+        }
+    }
+
+    /// Keeps what lies behind, for the log.
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
+        self.cause = Some(Arc::new(cause));
+        self
+    }
+
+    /// Says when a retry makes sense, and thereby that it does.
+    #[must_use]
+    pub const fn with_retry_after(mut self, after: Duration) -> Self {
+        self.retryable = true;
+        self.retry_after = Some(after);
+        self
+    }
+
+    /// Says that a retry makes no sense, whatever the code says in general.
+    #[must_use]
+    pub const fn not_retryable(mut self) -> Self {
+        self.retryable = false;
+        self
+    }
+
+    /// Adds what the system behind said, in structured form.
+    #[must_use]
+    pub fn with_details(mut self, details: Value) -> Self {
+        self.details = Some(details);
+        self
+    }
+}
+
+impl fmt::Display for UpstreamFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for UpstreamFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+/// Our own fault: a broken invariant, a panic. The caller learns the request id alone.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// For the log: what was being done.
+    pub doing: String,
+    /// For the log: what lies behind.
+    pub cause: Option<Cause>,
+}
+
+impl Fault {
+    /// A fault while doing something.
+    #[must_use]
+    pub fn new(doing: impl Into<String>) -> Self {
+        Self { doing: doing.into(), cause: None }
+    }
+
+    /// Keeps what lies behind.
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
+        self.cause = Some(Arc::new(cause));
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "internal fault while {}", self.doing)
+    }
+}
+
+impl Error for Fault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+/// Why a call did not succeed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CallError {
+    /// Refused before the system behind saw it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The system behind failed.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamFailure),
+    /// The client cancelled or went away.
+    #[error("The call was cancelled.")]
+    Cancelled,
+    /// Our own fault.
+    #[error(transparent)]
+    Internal(#[from] Fault),
+}
+
+impl CallError {
+    /// The stable code on the wire.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(Refusal::UnknownTool { .. }) => "unknown_tool",
+            Self::Refused(Refusal::NotPermitted { .. }) => "not_permitted",
+            Self::Refused(Refusal::InvalidArguments(_)) => "invalid_arguments",
+            Self::Refused(Refusal::Busy { .. }) => "busy",
+            Self::Refused(Refusal::ShuttingDown) => "shutting_down",
+            Self::Upstream(failure) => failure.code.as_str(),
+            Self::Cancelled => "cancelled",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// Whether the same call may succeed later without a change.
+    #[must_use]
+    pub const fn retryable(&self) -> bool {
+        match self {
+            Self::Refused(Refusal::Busy { .. } | Refusal::ShuttingDown) => true,
+            Self::Refused(
+                Refusal::UnknownTool { .. } | Refusal::NotPermitted { .. } | Refusal::InvalidArguments(_),
+            ) => false,
+            Self::Upstream(failure) => failure.retryable,
+            Self::Cancelled | Self::Internal(_) => false,
+        }
+    }
+
+    /// When a retry makes sense, if known.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(Refusal::Busy { retry_after }) => Some(*retry_after),
+            Self::Refused(Refusal::ShuttingDown) => Some(Duration::from_secs(5)),
+            Self::Upstream(failure) => failure.retry_after,
+            Self::Refused(_) | Self::Cancelled | Self::Internal(_) => None,
+        }
+    }
+
+    /// What more is known, in structured form.
+    #[must_use]
+    pub fn details(&self) -> Option<Value> {
+        match self {
+            Self::Refused(Refusal::InvalidArguments(faults)) => Some(json!({
+                "faults": faults.iter().map(|f| json!({"path": f.path, "message": f.message})).collect::<Vec<_>>(),
+            })),
+            Self::Refused(Refusal::NotPermitted { needed, .. }) => Some(json!({ "scope": needed })),
+            Self::Upstream(failure) => failure.details.clone(),
+            _ => None,
+        }
+    }
+
+    /// The one object that goes out for every failed call, as JSON text and as
+    /// `_meta["bridgehead/error"]`: `code`, `message`, `retryable`, `retry_after_ms`,
+    /// `request_id`, `details`.
+    #[must_use]
+    pub fn to_object(&self, request_id: &str) -> Map<String, Value> {
+        let message = match self {
+            Self::Internal(_) => {
+                format!("Something went wrong inside the server. Tell its operator the request id {request_id}.")
+            }
+            other => other.to_string(),
+        };
+        let retry_after_ms = self.retry_after().map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+        let mut object = Map::new();
+        object.insert("code".into(), self.code().into());
+        object.insert("message".into(), message.into());
+        object.insert("retryable".into(), self.retryable().into());
+        object.insert("retry_after_ms".into(), retry_after_ms.into());
+        object.insert("request_id".into(), request_id.into());
+        object.insert("details".into(), self.details().unwrap_or(Value::Null));
+        object
+    }
+}

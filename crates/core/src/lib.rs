@@ -1,0 +1,40 @@
+//! What a tool, a call and a caller are, and the pipeline that every call passes.
+//!
+//! Nothing here opens a socket, reads a file or knows a database: sources bring the tools
+//! ([`Source`]), the server brings the calls, and time and chance are injected ([`Clock`],
+//! [`Randomness`]). The way of one call is written down in [`pipeline`].
+
+pub mod audit;
+pub mod call;
+pub mod caller;
+pub mod catalog;
+pub mod clock;
+pub mod effect;
+pub mod endpoint;
+pub mod error;
+pub mod outcome;
+pub mod permit;
+pub mod pipeline;
+pub mod policy;
+pub mod random;
+pub mod schema;
+pub mod secret;
+pub mod source;
+pub mod tool;
+
+pub use audit::{AuditRecord, AuditSink, Ending};
+pub use call::{Call, LogLevel, Notification, Notify, RequestId};
+pub use caller::{Caller, ScopeSet, SignIn};
+pub use catalog::{Catalog, CatalogFault, Entry};
+pub use clock::{Clock, SystemClock};
+pub use effect::Effect;
+pub use endpoint::{Endpoint, EndpointId};
+pub use error::{ArgumentFault, CallError, Fault, Refusal, UpstreamCode, UpstreamFailure};
+pub use outcome::{Content, Outcome, ResourceBody};
+pub use permit::permit;
+pub use pipeline::Pipeline;
+pub use policy::{Policies, Policy, PolicyPatch};
+pub use random::{OsRandomness, Randomness};
+pub use secret::Secret;
+pub use source::Source;
+pub use tool::{Tool, ToolAddress, ToolSpec, WireName};

@@ -1,0 +1,86 @@
+//! Step 1. Every call leaves one record: refusals, panics and clients that went away included.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::{AuditRecord, AuditSink, Call, CallError, Clock, Effect, Ending, Outcome, RequestId, Tool};
+
+/// A record that is still open. Dropped without [`Open::close`], it says that the caller went away.
+pub(super) struct Open<'a> {
+    sink: &'a dyn AuditSink,
+    clock: Arc<dyn Clock>,
+    at: Timestamp,
+    request_id: RequestId,
+    subject: Arc<str>,
+    mode: &'static str,
+    tool: String,
+    effect: Option<Effect>,
+    reached: std::sync::atomic::AtomicBool,
+    ending: Option<Ending>,
+}
+
+impl<'a> Open<'a> {
+    pub(super) fn new(sink: &'a dyn AuditSink, clock: Arc<dyn Clock>, call: &Call) -> Self {
+        Self {
+            sink,
+            at: clock.now(),
+            clock,
+            request_id: call.request_id.clone(),
+            subject: call.caller.subject.clone(),
+            mode: call.caller.sign_in.mode(),
+            tool: call.wire_name.clone(),
+            effect: None,
+            reached: false.into(),
+            ending: None,
+        }
+    }
+
+    pub(super) fn found(&mut self, tool: &Tool) {
+        self.tool = tool.address.to_string();
+        self.effect = Some(tool.effect);
+    }
+
+    /// From here on the source may have seen the call.
+    pub(super) fn reached(&self) {
+        self.reached.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    pub(super) fn close(mut self, result: &Result<Outcome, CallError>) {
+        let reached = self.reached.load(std::sync::atomic::Ordering::Relaxed);
+        if let Err(error) = result {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            match error {
+                CallError::Internal(fault) => {
+                    tracing::error!(request_id = %self.request_id, tool = self.tool, doing = fault.doing, cause, "call failed by our own fault");
+                }
+                CallError::Upstream(_) => {
+                    tracing::warn!(request_id = %self.request_id, tool = self.tool, code = error.code(), %error, cause, "call failed upstream");
+                }
+                CallError::Refused(_) | CallError::Cancelled => {}
+            }
+        }
+        self.ending = Some(match result {
+            Ok(_) => Ending::Succeeded,
+            Err(CallError::Cancelled) => Ending::Abandoned,
+            Err(error) if reached => Ending::Failed(error.code()),
+            Err(error) => Ending::Refused(error.code()),
+        });
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let took = Duration::try_from(self.clock.now().duration_since(self.at)).unwrap_or_default();
+        self.sink.record(AuditRecord {
+            at: self.at,
+            request_id: self.request_id.clone(),
+            subject: self.subject.clone(),
+            mode: self.mode,
+            tool: std::mem::take(&mut self.tool),
+            effect: self.effect,
+            ending: self.ending.unwrap_or(Ending::Abandoned),
+            took,
+        });
+    }
+}

@@ -1,0 +1,38 @@
+//! The seam at which tools come in.
+
+use async_trait::async_trait;
+
+use crate::{Call, CallError, Outcome, ToolSpec};
+
+/// Where tools come from: a database, functions, an API.
+///
+/// A source is asked for its tools when a catalog is built, and is called only with arguments
+/// that satisfy the input schema it gave for the tool.
+#[async_trait]
+pub trait Source: Send + Sync + 'static {
+    /// What the source is: `native`, `sql` …, for listings and logs.
+    fn kind(&self) -> &'static str;
+
+    /// The tools it offers, in a stable order.
+    fn tools(&self) -> Vec<ToolSpec>;
+
+    /// Runs `tool`, one of the names in [`Source::tools`].
+    ///
+    /// The future may be dropped when the call is a read and nobody waits any longer; a call with
+    /// effects is always driven to its end.
+    ///
+    /// # Errors
+    /// What went wrong, by blame. A source never answers a failure with `Ok`.
+    async fn call(&self, tool: &str, call: &Call) -> Result<Outcome, CallError>;
+
+    /// Whether the system behind can be reached. Asked by `/readyz`; must answer quickly.
+    ///
+    /// # Errors
+    /// What is wrong, in words for the operator.
+    async fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Gives back what the source holds (connections, child processes). Called once, at the end.
+    async fn close(&self) {}
+}
