@@ -43,7 +43,7 @@ CREATE TABLE stock (
   PRIMARY KEY (sku, location)
 ) STRICT, WITHOUT ROWID;
 
--- Every change of stock that the tools make, and why. A trigger below carries each row over into `stock`.
+-- Every correction and every receipt, and why. A trigger below carries each new row over into `stock`.
 CREATE TABLE stock_adjustment (
   adjustment_id INTEGER PRIMARY KEY AUTOINCREMENT,
   sku           TEXT NOT NULL REFERENCES article,
@@ -390,12 +390,12 @@ VALUES
   (1009, 'A-1025', 60,  60,  1080),
   (1009, 'A-1027', 60,  60,  340),
   (1009, 'A-1028', 40,  40,  390),
-  (1010, 'A-1004', 24,  24,  510),
-  (1010, 'A-1006', 24,  24,  760),
+  (1010, 'A-1004', 48,  48,  510),
+  (1010, 'A-1006', 48,  48,  760),
   (1011, 'A-1035', 80,  80,  560),
   (1011, 'A-1036', 80,  80,  590),
   (1012, 'A-1022', 40,  40,  1150),
-  (1012, 'A-1023', 12,  12,  2740),
+  (1012, 'A-1023', 14,  14,  2740),
   (1013, 'A-1014', 80,  80,  530),
   (1013, 'A-1017', 24,  24,  1980),
   (1014, 'A-1040', 96,  96,  240),

@@ -107,6 +107,8 @@ pub struct Call {
     pub cancelled: CancellationToken,
     /// The way back to the client while the call runs.
     pub notify: Arc<dyn Notify>,
+    /// What the client can do when asked (MCP `ClientCapabilities`); empty where it did not say.
+    pub client_capabilities: Arc<Map<String, Value>>,
 }
 
 impl Call {
@@ -127,6 +129,7 @@ impl Call {
             max_result_bytes: usize::MAX,
             cancelled: CancellationToken::new(),
             notify: Arc::new(Unheard),
+            client_capabilities: Arc::default(),
         }
     }
 }

@@ -18,6 +18,14 @@ impl EndpointId {
         Self(Arc::from("main"))
     }
 
+    /// Reads an id as a store gives it back: 1 to 64 of the characters `a-z 0-9 _ -`; `None` for
+    /// anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
+        ((1..=64).contains(&text.len()) && text.bytes().all(legal)).then(|| Self(Arc::from(text)))
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -40,6 +40,12 @@ pub enum Refusal {
     /// The arguments do not satisfy the input schema, or the source's own checks.
     #[error("{}", summary(.0))]
     InvalidArguments(Vec<ArgumentFault>),
+    /// The tool needs a client that can do more (MCP error -32021).
+    #[error("This tool needs a client with the capability `{capability}`, which this client did not declare.")]
+    ClientLacks {
+        /// Name of the member of MCP `ClientCapabilities`.
+        capability: String,
+    },
     /// Too many calls are running.
     #[error("Too many calls are running. Try again in {} s.", .retry_after.as_secs().max(1))]
     Busy {
@@ -220,13 +226,19 @@ pub enum CallError {
     Refused(#[from] Refusal),
     /// The system behind failed.
     #[error(transparent)]
-    Upstream(#[from] UpstreamFailure),
+    Upstream(Box<UpstreamFailure>),
     /// The client cancelled or went away.
     #[error("The call was cancelled.")]
     Cancelled,
     /// Our own fault.
     #[error(transparent)]
     Internal(#[from] Fault),
+}
+
+impl From<UpstreamFailure> for CallError {
+    fn from(failure: UpstreamFailure) -> Self {
+        Self::Upstream(Box::new(failure))
+    }
 }
 
 impl CallError {
@@ -237,6 +249,7 @@ impl CallError {
             Self::Refused(Refusal::UnknownTool { .. }) => "unknown_tool",
             Self::Refused(Refusal::NotPermitted { .. }) => "not_permitted",
             Self::Refused(Refusal::InvalidArguments(_)) => "invalid_arguments",
+            Self::Refused(Refusal::ClientLacks { .. }) => "client_lacks_capability",
             Self::Refused(Refusal::Busy { .. }) => "busy",
             Self::Refused(Refusal::ShuttingDown) => "shutting_down",
             Self::Upstream(failure) => failure.code.as_str(),
@@ -251,7 +264,10 @@ impl CallError {
         match self {
             Self::Refused(Refusal::Busy { .. } | Refusal::ShuttingDown) => true,
             Self::Refused(
-                Refusal::UnknownTool { .. } | Refusal::NotPermitted { .. } | Refusal::InvalidArguments(_),
+                Refusal::UnknownTool { .. }
+                | Refusal::NotPermitted { .. }
+                | Refusal::InvalidArguments(_)
+                | Refusal::ClientLacks { .. },
             ) => false,
             Self::Upstream(failure) => failure.retryable,
             Self::Cancelled | Self::Internal(_) => false,

@@ -1,1 +1,4 @@
 //! sources
+
+pub mod native;
+pub mod sql;

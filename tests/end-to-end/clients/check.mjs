@@ -92,7 +92,8 @@ async function refused(sdk, at, checks) {
     const { client } = await sdk.connect(at);
     await client.listTools();
   });
-  checks.equal(`HTTP status that a wrong key meets (${error})`, sdk.httpStatus(error), 401);
+  checks.holds('a wrong key is refused', error);
+  checks.equal(`HTTP status of the refusal (${error})`, sdk.httpStatus(error), 401);
 }
 
 async function listTools(client) {

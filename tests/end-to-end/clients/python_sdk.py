@@ -1,7 +1,7 @@
 """Drives Bridgehead with the Python SDK 2.x (mcp), which speaks both the handshake revisions and 2026-07-28.
 
 The checks are those of check.mjs, and so are the exit codes: 0 every check held, 1 one did not,
-2 called wrongly, 3 the SDK cannot speak the revision.
+2 called wrongly, 3 the SDK cannot speak the revision. Needs Python 3.11 for `except*`.
 """
 
 import json
@@ -142,8 +142,8 @@ async def refused(url, key, revision, checks):
             await session.list_tools()
     except* MCPError as group:
         raised = group.exceptions
-    checks.holds("a wrong key ends in an MCPError", raised, statuses)
-    checks.equal("HTTP statuses that a wrong key meets", statuses, [401])
+    checks.holds("a wrong key is refused", raised, statuses)
+    checks.equal("HTTP status of the refusal", statuses, [401])
 
 
 async def list_tools(session):

@@ -8,13 +8,16 @@ use tokio_util::task::TaskTracker;
 
 use crate::{Call, CallError, Entry, Fault, Outcome};
 
-/// Aborts the task when nobody waits for it any longer.
-struct AbortOnDrop(JoinHandle<Result<Outcome, CallError>>, bool);
+/// A running source; dropped when nobody waits for it any longer.
+struct Running {
+    task: JoinHandle<Result<Outcome, CallError>>,
+    may_stop: bool,
+}
 
-impl Drop for AbortOnDrop {
+impl Drop for Running {
     fn drop(&mut self) {
-        if self.1 {
-            self.0.abort();
+        if self.may_stop {
+            self.task.abort();
         }
     }
 }
@@ -25,14 +28,14 @@ pub(super) async fn invoke(
     call: Call,
     place: Option<OwnedSemaphorePermit>,
 ) -> Result<Outcome, CallError> {
-    let read = entry.tool.effect.is_read();
+    let may_stop = entry.tool.effect.is_read();
     let task = running.spawn(async move {
         let outcome = entry.source.call(&entry.tool.address.tool, &call).await;
         drop(place);
         outcome
     });
-    let mut task = AbortOnDrop(task, read);
-    match (&mut task.0).await {
+    let mut running = Running { task, may_stop };
+    match (&mut running.task).await {
         Ok(result) => result,
         Err(error) => Err(Fault::new("running the tool").with_cause(error).into()),
     }

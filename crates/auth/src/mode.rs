@@ -1,0 +1,187 @@
+//! One way to authenticate is a [`Mode`]; those that the configuration names stand in a list
+//! ([`Modes`]) and are asked in order. A mode looks at headers and at nothing else: a token in
+//! the query string (RFC 6750 §2.3) is not looked at, so it never gets anybody in.
+
+pub mod api_key;
+pub mod open;
+
+#[cfg(test)]
+mod tests;
+
+use async_trait::async_trait;
+use bridgehead_core::Caller;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::{Denied, Malformation, RejectionKind, keys::title};
+
+/// One way to authenticate.
+#[async_trait]
+pub trait Mode: Send + Sync + 'static {
+    /// The word used in the configuration, logs and metrics.
+    fn name(&self) -> &'static str;
+
+    /// One sentence for a teammate who sent nothing: what to send, and in which header.
+    fn asks_for(&self) -> String;
+
+    /// What this mode adds to the challenge beside `realm`, as names and values; the quotes are
+    /// put around them later. Key and header modes add nothing: a `resource_metadata` there would
+    /// send clients into OAuth.
+    fn challenge(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// Says who is calling; `Ok(None)` when the request presents nothing of this mode's.
+    ///
+    /// # Errors
+    /// [`Denied`]; of these [`Denied::Unrecognised`] lets the next mode have a look.
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Caller>, Denied>;
+}
+
+/// Nobody was let in: all that an answer needs.
+#[derive(Debug, Clone)]
+pub struct Rejection {
+    /// Which status it is.
+    pub kind: RejectionKind,
+    /// The value of `WWW-Authenticate` (RFC 9110 §11.6.1, RFC 6750 §3); always visible ASCII.
+    pub www_authenticate: Option<String>,
+    /// For the teammate: what is wrong and how to mend it.
+    pub message: String,
+    /// Why, for the log; its source is the internal cause.
+    pub denied: Denied,
+}
+
+/// The modes of an endpoint, in the order in which they are asked.
+pub struct Modes {
+    realm: String,
+    modes: Vec<Box<dyn Mode>>,
+}
+
+impl std::fmt::Debug for Modes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Modes").field("realm", &self.realm).field("modes", &self.names()).finish()
+    }
+}
+
+impl Modes {
+    /// A list of modes. `realm` is the server's name, for the challenge. An empty list lets
+    /// nobody in.
+    #[must_use]
+    pub fn new(realm: impl Into<String>, modes: Vec<Box<dyn Mode>>) -> Self {
+        Self { realm: realm.into(), modes }
+    }
+
+    /// The names of the modes, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        self.modes.iter().map(|mode| mode.name()).collect()
+    }
+
+    /// What a teammate has to send, one sentence for each mode.
+    #[must_use]
+    pub fn asks_for(&self) -> String {
+        self.modes.iter().map(|mode| mode.asks_for()).collect::<Vec<_>>().join(" Or: ")
+    }
+
+    /// Says who is calling. The first mode that knows wins; the first that refuses what was
+    /// presented as its own ends the search.
+    ///
+    /// # Errors
+    /// [`Rejection`].
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Rejection> {
+        let mut denied = Denied::Missing;
+        for mode in &self.modes {
+            match mode.authenticate(headers).await {
+                Ok(Some(caller)) => return Ok(caller),
+                Ok(None) => {}
+                Err(Denied::Unrecognised) => denied = Denied::Unrecognised,
+                Err(refused) => return Err(self.reject(refused)),
+            }
+        }
+        Err(self.reject(denied))
+    }
+
+    /// The answer to a refusal.
+    #[must_use]
+    pub fn reject(&self, denied: Denied) -> Rejection {
+        if let Denied::StoreUnavailable(error) = &denied {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::error!(%error, cause, "nobody can be signed in");
+        }
+        let mut message = denied.to_string();
+        if matches!(denied, Denied::Missing) && !self.modes.is_empty() {
+            message.push(' ');
+            message.push_str(&self.asks_for());
+        }
+        let kind = denied.kind();
+        let www_authenticate = (kind != RejectionKind::Unavailable).then(|| self.challenge(&denied));
+        Rejection { kind, www_authenticate, message, denied }
+    }
+
+    fn challenge(&self, denied: &Denied) -> String {
+        let mut challenge = format!("Bearer realm={}", quoted(&self.realm));
+        let mut add = |name: &str, value: &str| {
+            challenge.push_str(", ");
+            challenge.push_str(name);
+            challenge.push('=');
+            challenge.push_str(&quoted(value));
+        };
+        for (name, value) in self.modes.iter().flat_map(|mode| mode.challenge()) {
+            add(name, &value);
+        }
+        if let Some(error) = denied.error() {
+            add("error", error);
+            add("error_description", &denied.to_string());
+        }
+        challenge
+    }
+}
+
+/// A quoted string (RFC 9110 §5.6.4). What is not visible ASCII becomes `?`, and quotes and
+/// backslashes, which RFC 6750 §3 keeps out of a description, become `'` and `/`: not every
+/// client undoes an escape.
+fn quoted(text: &str) -> String {
+    let inner: String = text
+        .chars()
+        .map(|character| match character {
+            '"' => '\'',
+            '\\' => '/',
+            ' '..='~' => character,
+            _ => '?',
+        })
+        .collect();
+    format!("\"{inner}\"")
+}
+
+/// The text of a header that may stand once; an empty one counts as none.
+fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Denied> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(Malformation::Repeated { header: title(name.as_str()) }.into());
+    }
+    let text = first.map(HeaderValue::to_str).transpose();
+    let text = text.map_err(|_not_ascii| Malformation::NotText { header: title(name.as_str()) })?;
+    Ok(text.map(str::trim).filter(|text| !text.is_empty()))
+}
+
+/// The bearer token of a request (RFC 6750 §2.1); `None` without one, or with another scheme.
+/// `prefix` is what a token of this mode begins with, to tell a teammate who left `Bearer` out.
+fn bearer<'h>(headers: &'h HeaderMap, prefix: &str) -> Result<Option<&'h str>, Denied> {
+    let Some(value) = single(headers, &header::AUTHORIZATION)? else { return Ok(None) };
+    if value.starts_with(prefix) {
+        return Err(Malformation::NoScheme.into());
+    }
+    let (scheme, token) = value.split_once([' ', '\t']).unwrap_or((value, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(None);
+    }
+    let token = token.trim();
+    if token.is_empty() {
+        return Err(Malformation::NoToken.into());
+    }
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    if !token.trim_end_matches('=').bytes().all(legal) {
+        return Err(Malformation::NotAToken.into());
+    }
+    Ok(Some(token))
+}

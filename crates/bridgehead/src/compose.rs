@@ -1,0 +1,330 @@
+//! From checked settings to a running app. The only place that names concrete sources, modes and
+//! stores.
+//!
+//! Data flows one way: [`Settings`] → root keys and store → keys → modes; sources → catalog;
+//! all of these → [`Composed`], which binds and serves.
+
+mod audit_log;
+mod signal;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bridgehead_auth::{
+    ApiKeyMode, CreateError, IssuedKeys, Mode, Modes, NewKey, OpenMode, Peppers, RootKeys, SecretsError, StoreError,
+};
+use bridgehead_core::{
+    AuditSink, Catalog, Clock, Endpoint, EndpointId, OsRandomness, Pipeline, Randomness, ScopeSet, Secret, Source,
+    SystemClock, catalog::NamedSource,
+};
+use bridgehead_server::{App, Bound, Metrics, ServerSettings, app::Parts, ops::health::Readiness};
+use bridgehead_sources::sql::SqlSource;
+use bridgehead_stores::{Store, StoreUrl};
+use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{
+    Fault, Faults, KeyPath, Places, Settings,
+    settings::{AuthSettings, ModeSettings, PublicUrl, SecretSettings, SourceKind, StoreSettings},
+};
+
+pub use audit_log::AuditLog;
+pub use signal::told_to_stop;
+
+/// Whom the key of the first run is for.
+const FIRST_SUBJECT: &str = "you@localhost";
+/// How long the key of the first run is good.
+const FIRST_KEY_LASTS: SignedDuration = SignedDuration::from_hours(24);
+
+/// Time and chance, as the app gets them.
+#[derive(Clone)]
+pub struct Ambient {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes keys and ids.
+    pub randomness: Arc<dyn Randomness>,
+}
+
+impl Default for Ambient {
+    /// The machine's own.
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), randomness: Arc::new(OsRandomness) }
+    }
+}
+
+/// Why an app could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    /// The configuration is wrong; each fault with its line.
+    #[error(transparent)]
+    Configuration(#[from] Faults),
+    /// The file with the root keys.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key of the first run could not be made.
+    #[error(transparent)]
+    FirstKey(#[from] CreateError),
+    /// The address.
+    #[error("cannot listen on {address}: {cause}. Stop what listens there, or set server.listen to another address.")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+}
+
+/// The keys that are issued here, and the store they live in.
+pub struct Keyring {
+    /// Makes, lists, revokes and checks keys.
+    pub keys: Arc<IssuedKeys>,
+    /// Where they live.
+    pub store: Arc<Store>,
+}
+
+/// Opens the store and the root keys: all that the `keys` command needs.
+///
+/// # Errors
+/// The root keys cannot be read or made, or the store cannot be opened.
+pub async fn keyring(settings: &Settings, ambient: &Ambient) -> Result<Keyring, ComposeError> {
+    let roots = root_keys(&settings.secrets, ambient)?;
+    let url = match &settings.store {
+        StoreSettings::Memory => StoreUrl::Memory,
+        StoreSettings::Sqlite(path) => StoreUrl::Sqlite(path.clone()),
+    };
+    let store = Arc::new(Store::open(&url).await?);
+    let keys =
+        IssuedKeys::new(store.keys.clone(), Peppers::derive(&roots), ambient.clock.clone(), ambient.randomness.clone());
+    Ok(Keyring { keys: Arc::new(keys), store })
+}
+
+fn root_keys(settings: &SecretSettings, ambient: &Ambient) -> Result<RootKeys, ComposeError> {
+    let mut all = match &settings.make {
+        Some(path) => {
+            let loaded = RootKeys::load_or_create(path, &*ambient.randomness)?;
+            if loaded.created {
+                tracing::info!(file = %path.display(), "made the file with the root keys. Keep it secret, and keep a copy");
+            }
+            if let Some(warning) = loaded.warning {
+                tracing::warn!("{warning}");
+            }
+            Some(loaded.keys)
+        }
+        None => None,
+    };
+    for (index, text) in settings.keys.iter().enumerate() {
+        let more = RootKeys::parse(&format!("secrets.keys[{index}]"), text.expose())?;
+        all = Some(match all {
+            Some(keys) => keys.followed_by(more),
+            None => more,
+        });
+    }
+    // A store in memory may have its root key in memory as well.
+    Ok(all.unwrap_or_else(|| RootKeys::generate(&*ambient.randomness)))
+}
+
+/// Opens every source and checks every tool.
+///
+/// # Errors
+/// Every fault of every source and tool at once, each with its line.
+pub async fn catalog(
+    settings: &Settings,
+    places: &Places,
+    ambient: &Ambient,
+    more: Vec<NamedSource>,
+) -> Result<Catalog, Faults> {
+    let (mut sources, mut faults) = (Vec::new(), Vec::new());
+    for source_settings in &settings.sources {
+        let around = KeyPath::of(["sources", &source_settings.name]);
+        let source: Arc<dyn Source> = match &source_settings.kind {
+            SourceKind::Sql(sql) => match SqlSource::open(sql.clone(), ambient.clock.clone()).await {
+                Ok(source) => Arc::new(source),
+                Err(found) => {
+                    faults.extend(found.into_iter().map(|fault| {
+                        let path = fault.path.iter().fold(around.clone(), |path, key| path.key(key));
+                        places.fault_in_words(&path, &fault.message)
+                    }));
+                    continue;
+                }
+            },
+        };
+        sources.push(NamedSource {
+            name: source_settings.name.as_str().into(),
+            prefix: source_settings.prefix.clone(),
+            source,
+        });
+    }
+    if !faults.is_empty() {
+        return Err(Faults::new(faults));
+    }
+    sources.extend(more);
+    let catalog = Catalog::build(sources, &settings.policies).map_err(|found| {
+        let fault = |fault: bridgehead_core::CatalogFault| {
+            let path = KeyPath::of(["sources", &*fault.address.source, "tools", &*fault.address.tool]);
+            places.fault_in_words(&path, &fault.message)
+        };
+        Faults::new(found.into_iter().map(fault).collect())
+    })?;
+    let addresses: Vec<_> = catalog.entries().iter().map(|entry| entry.tool.address.clone()).collect();
+    let unused: Vec<Fault> = settings
+        .policies
+        .unused(&addresses)
+        .map(|pattern| {
+            let path = KeyPath::of(["policy", pattern]);
+            let message = "no tool has an address that this pattern fits".to_owned();
+            places.fault(
+                &path,
+                message,
+                "write it as SOURCE.TOOL or SOURCE.*; `bridgehead tools` lists the addresses".to_owned(),
+            )
+        })
+        .collect();
+    if unused.is_empty() { Ok(catalog) } else { Err(Faults::new(unused)) }
+}
+
+/// An app that is bound to its addresses and ready to serve.
+pub struct Composed {
+    /// The app.
+    pub app: App,
+    /// The keys that are issued here.
+    pub keyring: Keyring,
+    /// The tools and the pipeline in front of them.
+    pub endpoint: Arc<Endpoint>,
+    bound: Bound,
+    admin: Option<Bound>,
+}
+
+/// Builds the app and binds its addresses. Nothing is answered before [`Composed::serve`].
+///
+/// # Errors
+/// [`ComposeError`].
+pub async fn compose(
+    settings: &Settings,
+    places: &Places,
+    ambient: &Ambient,
+    more: Vec<NamedSource>,
+) -> Result<Composed, ComposeError> {
+    let keyring = keyring(settings, ambient).await?;
+    let catalog = catalog(settings, places, ambient, more).await?;
+    let metrics = Metrics::default();
+    let audit: Vec<Arc<dyn AuditSink>> = vec![Arc::new(AuditLog), Arc::new(metrics.clone())];
+    let pipeline = Pipeline::new(ambient.clock.clone(), Arc::new(audit));
+    let id = EndpointId::main();
+    let endpoint =
+        Arc::new(Endpoint::new(id.clone(), settings.name.clone(), settings.instructions.clone(), catalog, pipeline));
+    let modes = Arc::new(modes(&settings.auth, &keyring, &id, &settings.name));
+    let server = server_settings(settings);
+    let bound = bind(server.listen).await?;
+    let admin = match server.admin_listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let store = keyring.store.clone();
+    let readiness = Readiness {
+        endpoint: endpoint.clone(),
+        store: Arc::new(move || {
+            let store = store.clone();
+            Box::pin(async move { store.ready().await.map_err(|error| error.to_string()) })
+        }),
+    };
+    let parts = Parts {
+        endpoint: endpoint.clone(),
+        modes,
+        readiness,
+        metrics,
+        clock: ambient.clock.clone(),
+        randomness: ambient.randomness.clone(),
+    };
+    let app = App::new(&server, bound.address(), parts);
+    Ok(Composed { app, keyring, endpoint, bound, admin })
+}
+
+async fn bind(address: SocketAddr) -> Result<Bound, ComposeError> {
+    bridgehead_server::bind(address).await.map_err(|cause| ComposeError::Listen { address, cause })
+}
+
+fn modes(auth: &AuthSettings, keyring: &Keyring, endpoint: &EndpointId, name: &str) -> Modes {
+    let modes: Vec<Box<dyn Mode>> = match auth {
+        AuthSettings::Open => vec![Box::new(OpenMode)],
+        AuthSettings::SignIn(modes) => modes
+            .iter()
+            .map(|mode| match mode {
+                ModeSettings::ApiKey(settings) => {
+                    let header = settings.header.clone();
+                    Box::new(ApiKeyMode::new(keyring.keys.clone(), header, endpoint.clone())) as Box<dyn Mode>
+                }
+            })
+            .collect(),
+    };
+    Modes::new(name, modes)
+}
+
+fn server_settings(settings: &Settings) -> ServerSettings {
+    let configured = &settings.server;
+    let mut server = ServerSettings::new(configured.listen);
+    server.public_url = match &configured.public_url {
+        PublicUrl::Given(url) => Some(url.clone()),
+        PublicUrl::SameAsListen(_) => None,
+    };
+    server.path.clone_from(&configured.path);
+    server.allowed_hosts.clone_from(&configured.allowed_hosts);
+    server.allowed_origins.clone_from(&configured.allowed_origins);
+    server.admin_listen = configured.admin_listen;
+    server
+}
+
+impl Composed {
+    /// The address listened on, with the port that was taken.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.bound.address()
+    }
+
+    /// The address of the admin listener, where there is one.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Bound::address)
+    }
+
+    /// On loopback with an empty store, whoever starts the server is the one who wants to try it:
+    /// makes them one key, good for a day. `None` where that does not hold.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn first_key(&self, settings: &Settings, ambient: &Ambient) -> Result<Option<Secret>, ComposeError> {
+        let asks = |modes: &[ModeSettings]| modes.iter().any(|mode| matches!(mode, ModeSettings::ApiKey(_)));
+        let issued = matches!(&settings.auth, AuthSettings::SignIn(modes) if asks(modes));
+        if !(issued && self.address().ip().is_loopback() && self.keyring.keys.is_empty().await?) {
+            return Ok(None);
+        }
+        let new = NewKey {
+            endpoint: self.endpoint.id.clone(),
+            subject: FIRST_SUBJECT.to_owned(),
+            scopes: ScopeSet::read_and_write(),
+            expires_at: ambient.clock.now().checked_add(FIRST_KEY_LASTS).ok(),
+            label: Some("made at the first start".to_owned()),
+            header: None,
+        };
+        let (_, key) = self.keyring.keys.create(new).await?;
+        Ok(Some(key))
+    }
+
+    /// Serves until `shutdown` fires and running calls have ended, then gives back what is held.
+    pub async fn serve(self, shutdown: CancellationToken) {
+        let Self { app, keyring, endpoint, bound, admin } = self;
+        let admin = async {
+            if let Some(admin) = admin {
+                admin.serve_admin(app.clone(), shutdown.clone()).await;
+            }
+        };
+        tokio::join!(bound.serve(app.clone(), shutdown.clone()), admin);
+        keyring.keys.settle().await;
+        for named in endpoint.catalog().sources() {
+            named.source.close().await;
+        }
+        keyring.store.close().await;
+    }
+}

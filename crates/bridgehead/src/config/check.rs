@@ -1,0 +1,221 @@
+//! From the raw structs to [`Settings`]: defaults, types that cannot be wrong, and what two
+//! settings have to do with each other. Goes on after each fault, so that all are found. Opens
+//! nothing; key files are read through the [`Environment`].
+
+mod auth;
+mod server;
+mod sql;
+mod store;
+
+use std::path::{Path, PathBuf};
+
+use bridgehead_core::{Policies, PolicyPatch};
+
+use super::{
+    environment::Environment,
+    fault::KeyPath,
+    findings::Findings,
+    raw::{RawBytes, RawConfig, RawPolicy, RawSource, Table},
+    settings::{Settings, SourceKind, SourceSettings, StoreSettings},
+    units::{UnitError, parse_bytes, parse_duration},
+};
+
+/// Whether tools have to come from the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tools {
+    /// At least one source has to be configured.
+    Configured,
+    /// Code may bring tools as well.
+    AlsoFromCode,
+}
+
+/// What the checks work with.
+pub(super) struct Check<'a> {
+    pub(super) findings: &'a mut Findings,
+    pub(super) environment: &'a dyn Environment,
+    /// The directory of the configuration file, absolute.
+    pub(super) base: &'a Path,
+}
+
+impl Check<'_> {
+    /// The settings; `None` where a fault was found, now or by an earlier stage.
+    pub(super) fn settings(&mut self, raw: RawConfig, tools: Tools) -> Option<Settings> {
+        let name = self.name(raw.name);
+        let server = self.server(raw.server.unwrap_or_default());
+        let auth = self.auth(raw.auth);
+        let store = self.store(raw.store);
+        let secrets = self.secrets(raw.secrets, store.as_ref());
+        let policies = self.policies(raw.policy);
+        let sources = self.sources(raw.sources, store.as_ref(), tools);
+        if let (Some(auth), Some(store)) = (&auth, &store) {
+            self.keys_are_kept(auth, store);
+        }
+        if self.findings.has_faults() {
+            return None;
+        }
+        Some(Settings {
+            name,
+            instructions: raw.instructions.filter(|text| !text.trim().is_empty()),
+            server: server?,
+            secrets: secrets?,
+            auth: auth?,
+            store: store?,
+            sources,
+            policies,
+        })
+    }
+
+    fn name(&mut self, name: Option<String>) -> String {
+        let name = name.unwrap_or_else(|| "Bridgehead".to_owned());
+        if name.trim().is_empty() {
+            self.findings.fault(
+                &KeyPath::of(["name"]),
+                "is empty",
+                "write what teammates know the system by, or leave it out",
+            );
+        }
+        name
+    }
+
+    fn policies(&mut self, tables: Table<RawPolicy>) -> Policies {
+        let tables = tables.0.into_iter().map(|(pattern, raw)| {
+            let path = KeyPath::of(["policy", &pattern]);
+            let timeout = raw.timeout.and_then(|text| {
+                let path = path.key("timeout");
+                let duration = self.unit(&path, &text, parse_duration(&text))?;
+                self.positive(&path, duration, duration.is_zero())
+            });
+            let max_result_bytes = raw.max_result_bytes.and_then(|bytes| {
+                let path = path.key("max_result_bytes");
+                let bytes = match bytes {
+                    RawBytes::Number(bytes) => bytes,
+                    RawBytes::Text(text) => self.unit(&path, &text, parse_bytes(&text))?,
+                };
+                self.positive(&path, size(bytes), bytes == 0)
+            });
+            let limit = raw.rate_limit.unwrap_or_default();
+            let patch = PolicyPatch {
+                timeout,
+                max_result_bytes,
+                concurrency: limit.concurrency.map(size),
+                queue: limit.queue.map(size),
+            };
+            (pattern, patch)
+        });
+        Policies::new(tables.collect())
+    }
+
+    fn unit<T>(&mut self, path: &KeyPath, text: &str, result: Result<T, UnitError>) -> Option<T> {
+        result
+            .map_err(|mend| {
+                let shown = self.findings.places.quote(path, text);
+                self.findings.fault(path, format!("{shown} is not understood"), mend.to_string());
+            })
+            .ok()
+    }
+
+    fn positive<T>(&mut self, path: &KeyPath, value: T, is_zero: bool) -> Option<T> {
+        if is_zero {
+            self.findings.fault(path, "must be more than 0", "write a larger value, or leave it out for the default");
+            return None;
+        }
+        Some(value)
+    }
+
+    fn sources(
+        &mut self,
+        raw: Option<Table<RawSource>>,
+        store: Option<&StoreSettings>,
+        tools: Tools,
+    ) -> Vec<SourceSettings> {
+        let raw = raw.unwrap_or_default().0;
+        let names: Vec<_> = raw.iter().map(|(name, _)| name.clone()).collect();
+        if raw.is_empty() && tools == Tools::Configured {
+            self.findings.missing(
+                &KeyPath::of(["sources"]),
+                "there is no source, so there would be no tools",
+                "add a table such as `[sources.stock]` with `type = \"sql\"`, `url = \"sqlite:FILE\"` and its tools",
+            );
+        }
+        raw.into_iter()
+            .filter_map(|(name, source)| {
+                let path = KeyPath::of(["sources", &name]);
+                self.source_name(&path, &name);
+                match source {
+                    RawSource::Sql(sql) => {
+                        let prefix = self.prefix(&path, sql.prefix.as_deref().unwrap_or_default());
+                        let around = sql::Around { path: &path, name: &name, prefix: &prefix, names: &names, store };
+                        let kind = SourceKind::Sql(self.sql(&around, *sql)?);
+                        Some(SourceSettings { name, prefix, kind })
+                    }
+                    // Named by `not_yet`, so this does not go unnoticed.
+                    RawSource::Openapi(_) | RawSource::Mcp(_) | RawSource::Http(_) => None,
+                }
+            })
+            .collect()
+    }
+
+    fn source_name(&mut self, path: &KeyPath, name: &str) {
+        let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
+        let first = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+        if !(first && name.bytes().all(legal)) {
+            let better: String = name
+                .to_ascii_lowercase()
+                .chars()
+                .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' { c } else { '_' })
+                .skip_while(|c| !c.is_ascii_lowercase())
+                .collect();
+            let example = if better.is_empty() { "stock" } else { &better };
+            self.findings.fault_at_key(
+                path,
+                "the name of a source has a letter first, then a-z 0-9 _ -",
+                format!("call it `[sources.{example}]`"),
+            );
+        }
+    }
+
+    /// The prefix; none where it is wrong, so that not each tool's name is wrong as well.
+    fn prefix(&mut self, source: &KeyPath, prefix: &str) -> String {
+        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        let path = source.key("prefix");
+        if !prefix.bytes().all(legal) {
+            let shown = self.findings.places.quote(&path, prefix);
+            self.findings.fault(
+                &path,
+                format!("{shown} cannot stand in a tool's name"),
+                "use only A-Z a-z 0-9 _ -, as model APIs do",
+            );
+        } else if prefix.ends_with('_') {
+            self.findings.fault(&path, "ends with `_`, and another one follows it anyway", "leave the last `_` out");
+        } else {
+            return prefix.to_owned();
+        }
+        String::new()
+    }
+
+    /// A path of the configuration, absolute.
+    fn absolute(&self, path: &str) -> PathBuf {
+        self.base.join(path)
+    }
+}
+
+/// As a size of this machine; what is larger than that is no limit.
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// The file of a `sqlite:` URL; else what is wrong with it, and how to mend it.
+fn sqlite_file(url: &str) -> Result<&str, (&'static str, &'static str)> {
+    let Some(rest) = url.strip_prefix("sqlite:") else {
+        return Err(("is not a `sqlite:` URL", "write \"sqlite:FILE\", for example \"sqlite:warehouse.db\""));
+    };
+    let file = rest.strip_prefix("//").unwrap_or(rest);
+    match file {
+        "" => Err(("names no file", "write \"sqlite:FILE\", for example \"sqlite:warehouse.db\"")),
+        ":memory:" => Err(("is a database in memory, which nobody could fill", "name a file: \"sqlite:FILE\"")),
+        _ if file.contains('?') => {
+            Err(("has options behind a `?`, which are not read", "write \"sqlite:FILE\" and nothing behind the file"))
+        }
+        _ => Ok(file),
+    }
+}

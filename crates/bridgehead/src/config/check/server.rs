@@ -1,0 +1,226 @@
+//! `[server]`.
+
+use std::{
+    fmt::Display,
+    net::{IpAddr, SocketAddr},
+};
+
+use http::uri::Authority;
+use url::{Host, Url};
+
+use super::Check;
+use crate::config::{
+    fault::KeyPath,
+    raw::RawServer,
+    settings::{PublicUrl, ServerSettings},
+};
+
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+const DEFAULT_PATH: &str = "/mcp";
+
+/// What the server answers itself, whatever the endpoint's path.
+const OWN_PATHS: [&str; 8] =
+    ["/healthz", "/readyz", "/login", "/account", "/oauth", "/.well-known", "/metrics", "/admin"];
+
+impl Check<'_> {
+    pub(super) fn server(&mut self, raw: RawServer) -> Option<ServerSettings> {
+        let server = KeyPath::of(["server"]);
+        let listen =
+            self.address(&server.key("listen"), raw.listen.as_deref().unwrap_or(DEFAULT_LISTEN), DEFAULT_LISTEN);
+        let admin_path = server.key("admin_listen");
+        let admin_listen = raw.admin_listen.as_deref().map(|text| self.address(&admin_path, text, "127.0.0.1:9090"));
+        if let (Some(listen), Some(Some(admin))) = (listen, admin_listen)
+            && overlap(listen, admin)
+        {
+            self.findings.fault(
+                &admin_path,
+                format!("is the address that `server.listen` takes ({listen})"),
+                "give it a port of its own, for example \"127.0.0.1:9090\"",
+            );
+        }
+        let path = raw.path.as_deref().unwrap_or(DEFAULT_PATH);
+        self.path(&server.key("path"), path);
+        let public_url = self.public_url(&server.key("public_url"), raw.public_url.as_deref(), listen, path);
+        let allowed_hosts = self.each(&server.key("allowed_hosts"), raw.allowed_hosts, host);
+        let allowed_origins = self.each(&server.key("allowed_origins"), raw.allowed_origins, origin);
+        Some(ServerSettings {
+            listen: listen?,
+            public_url: public_url?,
+            path: path.to_owned(),
+            allowed_hosts,
+            allowed_origins,
+            admin_listen: match admin_listen {
+                Some(address) => Some(address?),
+                None => None,
+            },
+        })
+    }
+
+    fn address(&mut self, path: &KeyPath, text: &str, example: &str) -> Option<SocketAddr> {
+        if let Ok(address) = text.parse() {
+            return Some(address);
+        }
+        let port = text.rsplit(':').next().filter(|port| port.parse::<u16>().is_ok());
+        let mend = match (text.rsplit_once(':'), port) {
+            _ if self.findings.places.is_private(path) => format!("set an IP address and a port, as in \"{example}\""),
+            (Some(("localhost", _)), Some(port)) => format!("write \"127.0.0.1:{port}\""),
+            (Some(("" | "*", _)), Some(port)) => format!("write \"0.0.0.0:{port}\" for all interfaces"),
+            (None, Some(port)) => format!("write \"127.0.0.1:{port}\", or \"0.0.0.0:{port}\" for all interfaces"),
+            _ if text.parse::<IpAddr>().is_ok() => format!("add the port, as in \"{example}\""),
+            _ => format!("write an IP address and a port of at most 65535, as in \"{example}\""),
+        };
+        let shown = self.findings.places.quote(path, text);
+        self.findings.fault(path, format!("{shown} is not an IP address with a port"), mend);
+        None
+    }
+
+    fn path(&mut self, path: &KeyPath, text: &str) {
+        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.' | b'~');
+        let own =
+            OWN_PATHS.iter().find(|own| text == **own || text.strip_prefix(**own).is_some_and(|r| r.starts_with('/')));
+        let shown = self.findings.places.quote(path, text);
+        let example = |better: String| match self.findings.places.is_private(path) {
+            true => "set a path such as \"/mcp\"".to_owned(),
+            false => format!("write \"{better}\""),
+        };
+        let (message, mend) = if !text.starts_with('/') {
+            (format!("{shown} does not start with `/`"), example(format!("/{text}")))
+        } else if text == "/" {
+            ("`/` is where the connect page is".to_owned(), "write \"/mcp\"".to_owned())
+        } else if let Some(own) = own {
+            (format!("{own} is a path of the server itself"), "write another one, for example \"/mcp\"".to_owned())
+        } else if text.ends_with('/') {
+            (
+                format!("{shown} ends with `/`; it is answered with and without"),
+                example(text.trim_end_matches('/').to_owned()),
+            )
+        } else if !text.bytes().all(legal) || text.contains("//") || text.split('/').any(|s| s == "." || s == "..") {
+            (format!("{shown} is not a plain path"), "use only A-Z a-z 0-9 - _ . ~ between single `/`".to_owned())
+        } else {
+            return;
+        };
+        self.findings.fault(path, message, mend);
+    }
+
+    fn public_url(
+        &mut self,
+        path: &KeyPath,
+        text: Option<&str>,
+        listen: Option<SocketAddr>,
+        endpoint: &str,
+    ) -> Option<PublicUrl> {
+        let Some(text) = text else { return self.url_of_listen(path, listen?) };
+        let shown = self.findings.places.quote(path, text);
+        let private = self.findings.places.is_private(path);
+        let example = |host: &str| match private {
+            true => "set scheme, host and port, as in \"https://mcp.example.com\"".to_owned(),
+            false => format!("write \"{host}\""),
+        };
+        let mut fault = |message: String, mend: String| {
+            self.findings.fault(path, message, mend);
+            None
+        };
+        let url = match Url::parse(text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
+            Ok(url) if url.has_host() => {
+                return fault("has another scheme than http and https".into(), "write `https://…`".into());
+            }
+            _ => {
+                let host =
+                    text.split('/').find(|part| !part.is_empty() && !part.ends_with(':')).unwrap_or("mcp.example.com");
+                return fault(format!("{shown} is not a URL with its scheme"), example(&format!("https://{host}")));
+            }
+        };
+        let bare = url.origin().ascii_serialization();
+        if !url.username().is_empty() || url.password().is_some() {
+            return fault("has a user name in it".into(), example(&bare));
+        }
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+            let reason = if url.path().trim_end_matches('/') == endpoint {
+                "has the endpoint's path, which stands in `server.path`"
+            } else {
+                "has more than scheme, host and port"
+            };
+            return fault(reason.into(), example(&bare));
+        }
+        if url.scheme() == "http" && !is_loopback(&url) {
+            self.findings.warn(
+                path,
+                "is not HTTPS: keys would cross the network in the clear, and agent platforms refuse it",
+                "end TLS in a load balancer or proxy in front, and write `https://` here",
+            );
+        }
+        Some(PublicUrl::Given(url))
+    }
+
+    fn url_of_listen(&mut self, path: &KeyPath, listen: SocketAddr) -> Option<PublicUrl> {
+        if listen.ip().is_loopback() {
+            return Url::parse(&format!("http://{listen}")).ok().map(PublicUrl::SameAsListen);
+        }
+        self.findings.missing(
+            path,
+            format!("must be given, as the server listens on {listen}, which is not what teammates type"),
+            "write what they type, less the path: public_url = \"https://mcp.example.com\" (or set BRIDGEHEAD_PUBLIC_URL)",
+        );
+        None
+    }
+
+    fn each<F, M>(&mut self, path: &KeyPath, texts: Option<Vec<String>>, parse: F) -> Vec<String>
+    where
+        F: Fn(&str) -> Result<String, M>,
+        M: Display,
+    {
+        let mut values = Vec::new();
+        for (index, text) in texts.unwrap_or_default().iter().enumerate() {
+            match parse(text) {
+                Ok(value) => values.push(value),
+                Err(mend) => {
+                    let path = path.index(index);
+                    let shown = self.findings.places.quote(&path, text);
+                    self.findings.fault(&path, format!("{shown} is not understood"), mend.to_string());
+                }
+            }
+        }
+        values
+    }
+}
+
+/// A host with or without a port, in lower case; else how to mend it.
+fn host(text: &str) -> Result<String, &'static str> {
+    const MEND: &str = "write one host name, with a port if it is not the usual one: \"mcp.example.com\"";
+    if text.contains(['/', '*', '@']) {
+        return Err(MEND);
+    }
+    let authority: Authority = text.parse().map_err(|_| MEND)?;
+    Host::parse(authority.host()).map_err(|_| MEND)?;
+    Ok(authority.as_str().to_ascii_lowercase())
+}
+
+/// An origin as browsers send it (RFC 6454 §6.2); else how to mend it.
+fn origin(text: &str) -> Result<String, &'static str> {
+    const MEND: &str = "write scheme, host and, if it is not the usual one, port: \"https://app.example.com\"";
+    let url = Url::parse(text).map_err(|_| MEND)?;
+    let plain = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+    if !plain || !url.has_host() || !url.username().is_empty() || text.contains('*') {
+        return Err(MEND);
+    }
+    Ok(match url.origin() {
+        origin if origin.is_tuple() => origin.ascii_serialization(),
+        // Such as `vscode-webview://…`: sent as it is.
+        _ => text.trim_end_matches('/').to_owned(),
+    })
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let same = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && same
+}

@@ -1,0 +1,151 @@
+//! What the configuration means: checked, with defaults filled in, and of types that cannot be
+//! wrong. Nothing here has been opened, connected to or bound yet.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use bridgehead_auth::KeyHeader;
+use bridgehead_core::{Policies, Secret};
+pub use bridgehead_sources::sql::{Column, DEFAULT_ROW_LIMIT, Page, Parameter, SqlSettings, SqlToolSettings};
+use url::Url;
+
+pub use super::units::{UnitError, parse_bytes, parse_duration};
+
+/// A whole configuration, ready to be built into an app.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `name`: what the server calls itself towards clients and on its pages.
+    pub name: String,
+    /// `instructions`: what an agent is told about the server as a whole.
+    pub instructions: Option<String>,
+    /// `[server]`.
+    pub server: ServerSettings,
+    /// `[secrets]`.
+    pub secrets: SecretSettings,
+    /// `[auth]`.
+    pub auth: AuthSettings,
+    /// `[store]`.
+    pub store: StoreSettings,
+    /// `[sources.NAME]`, in the order of the file; at least one, unless code brings tools as well.
+    pub sources: Vec<SourceSettings>,
+    /// `[policy.PATTERN]`.
+    pub policies: Policies,
+}
+
+/// Where the server listens and what it is called from outside.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// `listen`, or `0.0.0.0:$PORT`.
+    pub listen: SocketAddr,
+    /// `public_url`.
+    pub public_url: PublicUrl,
+    /// `path`: starts with `/`, does not end with it, and is none of the server's own paths.
+    pub path: String,
+    /// `allowed_hosts`: host names or `host:port`, in lower case, beside the public URL's own.
+    pub allowed_hosts: Vec<String>,
+    /// `allowed_origins`: serialised origins (`https://app.example.com`), beside the own one.
+    pub allowed_origins: Vec<String>,
+    /// `admin_listen`: where `/metrics` and `/admin` live; never the same as `listen`.
+    pub admin_listen: Option<SocketAddr>,
+}
+
+impl ServerSettings {
+    /// The public URL, once it is known to which address the server is bound: with `listen` on
+    /// port 0 that is only after binding.
+    #[must_use]
+    pub fn public_url(&self, bound: SocketAddr) -> Url {
+        match &self.public_url {
+            PublicUrl::Given(url) => url.clone(),
+            PublicUrl::SameAsListen(url) => {
+                let mut url = url.clone();
+                // Both fail only for URLs without a host, which this one has.
+                let _ = url.set_ip_host(bound.ip());
+                let _ = url.set_port(Some(bound.port()));
+                url
+            }
+        }
+    }
+}
+
+/// What teammates type, less the path: scheme, host and port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublicUrl {
+    /// Named in the configuration.
+    Given(Url),
+    /// Not named, and the server listens on loopback: `http://<listen>`.
+    SameAsListen(Url),
+}
+
+/// The keys behind everything that is hashed, signed or encrypted.
+#[derive(Debug, Clone, Default)]
+pub struct SecretSettings {
+    /// The key file that stands first in `secrets.keys`, absolute: it is loaded, or made with a
+    /// fresh key and mode 0600 if it is not there yet. Its first key signs.
+    pub make: Option<PathBuf>,
+    /// The text of each other entry, which may hold several keys; they come after those of
+    /// `make`. With neither (a store in memory), the key lives in memory as the store does.
+    pub keys: Vec<Secret>,
+}
+
+/// How callers are told apart.
+#[derive(Debug, Clone)]
+pub enum AuthSettings {
+    /// Anybody who reaches the server may call every tool.
+    Open,
+    /// A caller has to satisfy one of these modes; at least one.
+    SignIn(Vec<ModeSettings>),
+}
+
+/// One way to sign in.
+#[derive(Debug, Clone)]
+pub enum ModeSettings {
+    /// `api_key`.
+    ApiKey(ApiKeySettings),
+}
+
+/// `[auth.api_key]`, with keys issued by Bridgehead.
+#[derive(Debug, Clone)]
+pub struct ApiKeySettings {
+    /// Where the key is looked for; `Authorization` means Bearer.
+    pub header: KeyHeader,
+}
+
+/// Where Bridgehead's own state lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreSettings {
+    /// `memory:`. Everything is forgotten at the end.
+    Memory,
+    /// `sqlite:PATH`, absolute.
+    Sqlite(PathBuf),
+}
+
+impl StoreSettings {
+    /// The file, where the store is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Memory => None,
+            Self::Sqlite(path) => Some(path),
+        }
+    }
+}
+
+/// One `[sources.NAME]`.
+#[derive(Debug, Clone)]
+pub struct SourceSettings {
+    /// Its name: `^[a-z][a-z0-9_-]*$`.
+    pub name: String,
+    /// `prefix`: stands before each wire name as `PREFIX_`, where not empty.
+    pub prefix: String,
+    /// What kind of source it is.
+    pub kind: SourceKind,
+}
+
+/// The kinds of sources, each with its own settings.
+#[derive(Debug, Clone)]
+pub enum SourceKind {
+    /// `type = "sql"`.
+    Sql(SqlSettings),
+}

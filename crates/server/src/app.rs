@@ -1,0 +1,156 @@
+//! The built app: the router with its layers in order, and what has to be stopped at the end.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{StatusCode, header},
+    middleware::{from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+use bridgehead_auth::Modes;
+use bridgehead_core::{Clock, Endpoint, Randomness};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::{
+    ServerSettings,
+    gate::Gate,
+    http::{access_log, client_hosts, cors, origin, request_id},
+    mcp::McpService,
+    ops::{self, health::Readiness, metrics::Metrics},
+};
+
+/// Everything a running server shares between requests. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) router: Router,
+    pub(crate) admin: Router,
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) receive_timeout: Duration,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) stop: CancellationToken,
+    public_url: Url,
+    path: String,
+}
+
+/// What an app is built from, beside its settings.
+pub struct Parts {
+    /// The tools and the pipeline in front of them.
+    pub endpoint: Arc<Endpoint>,
+    /// The ways to sign in.
+    pub modes: Arc<Modes>,
+    /// What `/readyz` asks.
+    pub readiness: Readiness,
+    /// What `/metrics` shows.
+    pub metrics: Metrics,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes request ids.
+    pub randomness: Arc<dyn Randomness>,
+}
+
+impl App {
+    /// Puts the router together for a socket that is bound to `address`.
+    #[must_use]
+    pub fn new(settings: &ServerSettings, address: SocketAddr, parts: Parts) -> Self {
+        let public_url = settings.public_url.clone().unwrap_or_else(|| loopback_url(address));
+        let stop = CancellationToken::new();
+        let mcp = McpService::new(
+            parts.endpoint.clone(),
+            parts.clock.clone(),
+            parts.randomness.clone(),
+            settings,
+            stop.clone(),
+        );
+        let gate = Gate::new(parts.endpoint.clone(), parts.modes, parts.clock.clone(), settings, mcp);
+        let origins = origin::AllowedOrigins::new(&public_url, address, &settings.allowed_origins);
+        let hosts = client_hosts::AllowedHosts::new(&public_url, address, &settings.allowed_hosts);
+
+        // Both spellings answer directly: a redirect would drop the Authorization header.
+        let slashed = format!("{}/", settings.path.trim_end_matches('/'));
+        let endpoint = any(crate::gate::handle).with_state(gate);
+        let endpoint = Router::new()
+            .route(&settings.path, endpoint.clone())
+            .route(&slashed, endpoint)
+            // Preflights are answered here, before the gate asks who is calling.
+            .layer(cors::layer(&origins))
+            // Before CORS, so that a foreign page learns nothing, not even from a preflight.
+            .layer(from_fn_with_state(origins, origin::check));
+
+        let guarded = Router::new()
+            .merge(endpoint)
+            .route("/", get(ops::front::page))
+            .with_state(ops::front::Front::new(&public_url, &settings.path, &parts.endpoint.name))
+            .fallback(not_found)
+            // Everywhere but on health: a load balancer asks for that by address.
+            .layer(from_fn_with_state(hosts, client_hosts::check));
+
+        let observed = access_log::Observed { clock: parts.clock.clone(), metrics: parts.metrics.clone() };
+        let router = Router::new()
+            .route("/healthz", get(ops::health::healthz))
+            .route("/readyz", get(ops::health::readyz).with_state(parts.readiness))
+            .merge(guarded)
+            .method_not_allowed_fallback(method_not_allowed)
+            // Outside of all that can refuse, so that refusals are logged and counted as well.
+            .layer(from_fn_with_state(observed, access_log::observe))
+            // Outermost: everything below names the request by this id.
+            .layer(from_fn_with_state(parts.randomness, request_id::assign))
+            .layer(from_fn(security_headers));
+
+        let admin = Router::new().route("/metrics", get(ops::metrics::show)).with_state(parts.metrics);
+        Self {
+            router,
+            admin,
+            endpoint: parts.endpoint,
+            clock: parts.clock,
+            receive_timeout: settings.receive_timeout,
+            drain_timeout: settings.drain_timeout,
+            stop,
+            public_url,
+            path: settings.path.clone(),
+        }
+    }
+
+    /// The endpoint's address as teammates type it.
+    #[must_use]
+    pub fn endpoint_url(&self) -> String {
+        format!("{}{}", self.public_url.as_str().trim_end_matches('/'), self.path)
+    }
+}
+
+/// `http://ADDRESS`, the public URL of a server on loopback that was given none.
+fn loopback_url(address: SocketAddr) -> Url {
+    let host =
+        if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() };
+    #[expect(clippy::expect_used, reason = "an address and a port always make a URL")]
+    Url::parse(&format!("http://{host}")).expect("an address is a URL's authority")
+}
+
+async fn security_headers(request: Request, next: axum::middleware::Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(header::HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn not_found(request: Request) -> Response {
+    let message = format!(
+        "There is nothing at {}. The endpoint's path is in the card that `bridgehead serve` prints.",
+        request.uri().path()
+    );
+    (StatusCode::NOT_FOUND, Json(json!({"error": "not_found", "message": message}))).into_response()
+}
+
+async fn method_not_allowed(State(()): State<()>) -> Response {
+    (
+        StatusCode::METHOD_NOT_ALLOWED,
+        Json(json!({"error": "method_not_allowed", "message": "This path answers GET alone."})),
+    )
+        .into_response()
+}

@@ -1,0 +1,12 @@
+//! What the tests under `tests/` share: the SDK scripts, and a proxy that adds a key.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that cannot be set up has failed"
+)]
+
+pub mod proxy;
+pub mod sdk;

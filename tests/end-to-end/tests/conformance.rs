@@ -1,0 +1,117 @@
+//! The official conformance suite against `tests/conformance-server` (T2): both sets of
+//! requirements, without keys and behind them. `cargo xtask test` installs the suite.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "these are tests"
+)]
+
+use std::path::{Path, PathBuf};
+
+use bridgehead_end_to_end::{proxy, sdk::installed};
+use bridgehead_harness::process::{Served, binary};
+use tokio::process::Command;
+
+const SETS: [&str; 2] = ["2025-11-25", "2026-07-28"];
+
+/// Scenarios that the suite runs without scoring them; here they count. Each with the set that
+/// has it.
+const UNSCORED: [(&str, &str); 5] = [
+    ("json-schema-2020-12", "2025-11-25"),
+    ("json-schema-2020-12", "2026-07-28"),
+    ("server-session-lifecycle", "2025-11-25"),
+    ("http-header-validation", "2026-07-28"),
+    ("http-custom-header-server-validation", "2026-07-28"),
+];
+
+fn baseline(set: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/conformance-baseline-{set}.yaml"))
+}
+
+async fn server(arguments: &[&str]) -> Served {
+    let mut command = Command::new(binary("bridgehead-conformance-server"));
+    command.args(arguments);
+    Served::from(command).await
+}
+
+async fn suite(url: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let clients = installed("E2E_CLIENTS_DIR").join("node_modules");
+    let output = Command::new(clients.join("node/bin/node"))
+        .arg(clients.join("@modelcontextprotocol/conformance/dist/index.js"))
+        .args(["server", "--url", url])
+        .args(arguments)
+        .output()
+        .await
+        .expect("the suite runs");
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.code(), said)
+}
+
+/// A set against the baseline: nothing fails that the baseline does not name, and nothing that
+/// it names passes.
+async fn run_set(url: &str, set: &str) {
+    let baseline = baseline(set);
+    let (code, said) = suite(url, &["--requirements", set, "--expected-failures", baseline.to_str().unwrap()]).await;
+    assert_eq!(code, Some(0), "{set}:\n{said}");
+    assert!(said.contains("tools-call-simple-text"), "the suite ran no scenario that is known:\n{said}");
+}
+
+#[tokio::test]
+async fn both_sets_of_requirements_hold() {
+    let served = server(&["open"]).await;
+    for set in SETS {
+        run_set(&served.url, set).await;
+    }
+    served.terminate().await;
+}
+
+#[tokio::test]
+async fn what_the_suite_does_not_score_holds_as_well() {
+    let served = server(&["open"]).await;
+    for (scenario, set) in UNSCORED {
+        let (code, said) = suite(&served.url, &["--scenario", scenario, "--spec-version", set]).await;
+        assert_eq!(code, Some(0), "{scenario} {set}:\n{said}");
+    }
+    served.terminate().await;
+}
+
+/// The suite cannot send credentials, so a proxy adds the header.
+#[tokio::test]
+async fn both_sets_hold_behind_keys() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = directory.path().join("keys.db");
+    let served = server(&["keys", store.to_str().unwrap()]).await;
+    let proxy = proxy::start(&served.url, served.key.as_ref().unwrap()).await;
+    for set in SETS {
+        run_set(&proxy, set).await;
+    }
+    let (code, said) = suite(&served.url, &["--scenario", "tools-list", "--spec-version", "2025-11-25"]).await;
+    assert_ne!(code, Some(0), "without the proxy the key is missing, so the suite must fail:\n{said}");
+    served.terminate().await;
+}
+
+/// The baseline may leave out what is not served yet, each with its reason, and nothing else.
+#[test]
+fn the_baselines_name_only_what_may_be_missing() {
+    let may = ["prompts", "resources", "resource-", "completion", "sampling", "elicitation", "input-required"];
+    for set in SETS {
+        let text = std::fs::read_to_string(baseline(set)).unwrap();
+        let mut entries = 0;
+        for line in text.lines().filter(|line| line.trim_start().starts_with("- ")) {
+            let (entry, reason) = line
+                .trim_start()
+                .trim_start_matches("- ")
+                .split_once('#')
+                .unwrap_or_else(|| panic!("no reason: {line}"));
+            assert!(may.iter().any(|part| entry.contains(part)), "{set}: {entry} may not be missing");
+            assert!(reason.trim().len() > 5, "{set}: {line}");
+            entries += 1;
+        }
+        assert!(entries > 5, "{set} was not read");
+    }
+}

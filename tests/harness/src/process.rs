@@ -1,0 +1,109 @@
+//! The real binary as a process of its own.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    process::{Child, Command},
+};
+
+/// Where the binary of that name is: where `cargo xtask test` says, else beside the test's own,
+/// where `cargo test --workspace` builds it.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    let beside_the_test = || {
+        let test = std::env::current_exe().expect("a test is a file");
+        test.ancestors().nth(2).expect("target/PROFILE/deps/TEST").to_owned()
+    };
+    let path = std::env::var_os("E2E_PROGRAMS_DIR").map_or_else(beside_the_test, PathBuf::from).join(name);
+    assert!(
+        path.exists(),
+        "{} is not built: run `cargo xtask test`, or `cargo build --workspace` before this test",
+        path.display()
+    );
+    path
+}
+
+/// The repository's root.
+#[must_use]
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("tests/harness stands in it").to_owned()
+}
+
+/// Runs `bridgehead` with these arguments in this directory, to its end.
+pub async fn bridgehead(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(binary("bridgehead"))
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("the binary runs")
+}
+
+/// `bridgehead serve` as a process, and what its card says.
+pub struct Served {
+    /// All that was printed before the first request.
+    pub card: String,
+    /// The endpoint's URL, from the card.
+    pub url: String,
+    /// The key of the first run, from the card.
+    pub key: Option<String>,
+    child: Child,
+}
+
+impl Served {
+    /// Starts `name serve CONFIG` on a free port and waits for the whole card.
+    pub async fn start(config: &Path) -> Self {
+        let mut command = Command::new(binary("bridgehead"));
+        command.arg("serve").arg(config);
+        Self::from(command).await
+    }
+
+    /// Starts a command that prints a card as `bridgehead serve` does.
+    pub async fn from(mut command: Command) -> Self {
+        command
+            .env("BRIDGEHEAD_SERVER__LISTEN", "127.0.0.1:0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.kill_on_drop(true).spawn().expect("the binary runs");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let mut card = String::new();
+        // The card ends with what to enter in Duvo.
+        while let Some(line) = lines.next_line().await.expect("text") {
+            card.push_str(&line);
+            card.push('\n');
+            if line.contains("authentication:") {
+                break;
+            }
+        }
+        if !card.contains("authentication:") {
+            let mut errors = String::new();
+            child.stderr.take().expect("piped").read_to_string(&mut errors).await.expect("text");
+            panic!("no card was printed: {card}\n{errors}");
+        }
+        // Log lines must not fill the pipe and stop the server.
+        let mut log = BufReader::new(child.stderr.take().expect("piped")).lines();
+        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let entry = |label: &str| {
+            let line = card.lines().find_map(|line| line.trim_start().strip_prefix(label))?;
+            Some(line.trim().to_owned())
+        };
+        let url = entry("URL ").expect("a URL on the card");
+        let key = entry("Key ");
+        Self { card, url, key, child }
+    }
+
+    /// Sends SIGTERM and waits for the end; the exit code.
+    pub async fn terminate(mut self) -> Option<i32> {
+        let pid = self.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill runs");
+        assert!(sent.success());
+        self.child.wait().await.expect("it ends").code()
+    }
+}

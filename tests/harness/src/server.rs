@@ -1,0 +1,256 @@
+//! A running server in a test.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bridgehead::{
+    compose::{Ambient, Composed, compose},
+    config::{self, Environment},
+    core::{EndpointId, ScopeSet, catalog::NamedSource},
+};
+use bridgehead_auth::{KeyRecord, NewKey};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{MovableClock, SeededRandomness};
+
+/// A small database for tests: one table of articles and one of stock.
+pub const WAREHOUSE_TABLES: &str = "
+CREATE TABLE article (sku TEXT PRIMARY KEY, name TEXT NOT NULL, price_cents INTEGER NOT NULL) STRICT;
+CREATE TABLE stock (sku TEXT NOT NULL REFERENCES article, location TEXT NOT NULL, units INTEGER NOT NULL CHECK (units >= 0),
+  PRIMARY KEY (sku, location)) STRICT;
+INSERT INTO article VALUES ('A-1', 'Mug', 950), ('A-2', 'Plate', 1250), ('A-3', 'Bowl', 1100);
+INSERT INTO stock VALUES ('A-1', 'NORTH', 20), ('A-1', 'SOUTH', 5), ('A-2', 'NORTH', 0);
+";
+
+/// What a server is started with.
+#[derive(Default)]
+pub struct TestServerBuilder {
+    config: String,
+    files: Vec<(String, String)>,
+    sources: Vec<NamedSource>,
+    variables: Vec<(String, String)>,
+}
+
+impl TestServerBuilder {
+    /// A file beside the configuration.
+    #[must_use]
+    pub fn file(mut self, name: &str, text: &str) -> Self {
+        self.files.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// A source that the configuration cannot name.
+    #[must_use]
+    pub fn source(mut self, source: NamedSource) -> Self {
+        self.sources.push(source);
+        self
+    }
+
+    /// An environment variable.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts the server.
+    pub async fn start(self) -> TestServer {
+        let directory = tempfile::tempdir().expect("a directory for the test");
+        for (name, text) in &self.files {
+            std::fs::write(directory.path().join(name), text).expect("a file for the test");
+        }
+        let path = directory.path().join("bridgehead.toml");
+        std::fs::write(&path, &self.config).expect("a configuration for the test");
+        let clock = MovableClock::default();
+        let first = Replica::start(&path, &clock, 1, &self.variables, self.sources.clone()).await;
+        TestServer { first, clock, path, variables: self.variables, sources: self.sources, _directory: directory }
+    }
+}
+
+/// The real file system, and only the variables that the test gives.
+struct TestEnvironment {
+    variables: BTreeMap<String, String>,
+    directory: PathBuf,
+}
+
+impl Environment for TestEnvironment {
+    fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
+    fn read(&self, path: &Path) -> std::io::Result<String> {
+        std::fs::read_to_string(path)
+    }
+
+    fn directory(&self) -> &Path {
+        &self.directory
+    }
+}
+
+/// One process of a server, as it were: its own state in memory, its own socket.
+pub struct Replica {
+    /// The endpoint, for example `http://127.0.0.1:40123/mcp`.
+    pub url: String,
+    /// The server's origin, for example `http://127.0.0.1:40123`.
+    pub origin: String,
+    keys: Arc<bridgehead_auth::IssuedKeys>,
+    client: reqwest::Client,
+    shutdown: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+impl Replica {
+    async fn start(
+        path: &Path,
+        clock: &MovableClock,
+        seed: u64,
+        variables: &[(String, String)],
+        sources: Vec<NamedSource>,
+    ) -> Self {
+        let environment = TestEnvironment {
+            variables: variables.iter().cloned().collect(),
+            directory: path.parent().expect("a directory").to_owned(),
+        };
+        let loaded =
+            config::load(path, &environment).unwrap_or_else(|faults| panic!("the configuration is wrong:\n{faults}"));
+        let ambient = Ambient { clock: Arc::new(clock.clone()), randomness: Arc::new(SeededRandomness::new(seed)) };
+        let composed: Composed = compose(&loaded.settings, &loaded.places, &ambient, sources)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        let origin = format!("http://{}", composed.address());
+        let url = composed.app.endpoint_url();
+        let keys = composed.keyring.keys.clone();
+        let shutdown = CancellationToken::new();
+        let serving = tokio::spawn(composed.serve(shutdown.clone()));
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self { url, origin, keys, client, shutdown, serving }
+    }
+
+    /// Makes a key, good for `hours` from the clock's now.
+    pub async fn key(&self, subject: &str, scopes: &str, expires_at: Option<Timestamp>) -> (KeyRecord, String) {
+        let new = NewKey {
+            endpoint: EndpointId::main(),
+            subject: subject.to_owned(),
+            scopes: ScopeSet::parse(scopes).expect("scopes"),
+            expires_at,
+            label: None,
+            header: None,
+        };
+        let (record, key) = self.keys.create(new).await.expect("a key");
+        (record, key.expose().to_owned())
+    }
+
+    /// Revokes a key.
+    pub async fn revoke(&self, record: &KeyRecord) {
+        self.keys.revoke(&record.id).await.expect("a store");
+    }
+
+    /// A POST to the endpoint with the headers every client sends; the rest is the test's.
+    pub fn post(&self) -> reqwest::RequestBuilder {
+        self.client
+            .post(&self.url)
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream")
+    }
+
+    /// The HTTP client, for everything else.
+    #[must_use]
+    pub const fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// Sends one request of `revision` with `key` and returns status and JSON body.
+    pub async fn rpc(&self, revision: &str, key: &str, method: &str, params: Value) -> (u16, Value) {
+        let mut params = params;
+        let mut request = self.post().bearer_auth(key).header("mcp-protocol-version", revision);
+        if revision == "2026-07-28" {
+            request = request.header("mcp-method", method);
+            if let Some(name) = params.get("name").and_then(Value::as_str) {
+                request = request.header("mcp-name", name.to_owned());
+            }
+            params["_meta"]["io.modelcontextprotocol/protocolVersion"] = revision.into();
+            params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        }
+        let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let response = request.body(message.to_string()).send().await.expect("an answer");
+        let status = response.status().as_u16();
+        let text = response.text().await.expect("a body");
+        (status, read_message(&text))
+    }
+
+    /// Stops the server in good order.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        self.serving.await.expect("an orderly end");
+    }
+
+    /// Tells the server to stop, without waiting.
+    pub fn begin_stop(&self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// A JSON body, or the last event of a stream.
+fn read_message(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| {
+        let data = text.lines().rev().find_map(|line| line.strip_prefix("data:"));
+        data.and_then(|data| serde_json::from_str(data.trim()).ok()).unwrap_or_else(|| json!({"not_json": text}))
+    })
+}
+
+/// A server and what is around it: its directory, its clock.
+pub struct TestServer {
+    first: Replica,
+    /// The server's clock.
+    pub clock: MovableClock,
+    path: PathBuf,
+    variables: Vec<(String, String)>,
+    sources: Vec<NamedSource>,
+    _directory: TempDir,
+}
+
+impl TestServer {
+    /// A server with this configuration; `[server] listen` must take a free port.
+    #[must_use]
+    pub fn with(config: &str) -> TestServerBuilder {
+        TestServerBuilder { config: config.to_owned(), ..TestServerBuilder::default() }
+    }
+
+    /// Another server on the same configuration, store and databases.
+    pub async fn replica(&self) -> Replica {
+        Replica::start(&self.path, &self.clock, 2, &self.variables, self.sources.clone()).await
+    }
+
+    /// The directory with the configuration and whatever stands beside it.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.path.parent().expect("a directory")
+    }
+
+    /// A moment `seconds` from the clock's now.
+    #[must_use]
+    pub fn in_seconds(&self, seconds: i64) -> Timestamp {
+        use bridgehead_core::Clock;
+        self.clock.now() + SignedDuration::from_secs(seconds)
+    }
+
+    /// Stops the server in good order; its directory goes with it.
+    pub async fn stop(self) {
+        self.first.stop().await;
+    }
+}
+
+impl std::ops::Deref for TestServer {
+    type Target = Replica;
+
+    fn deref(&self) -> &Replica {
+        &self.first
+    }
+}

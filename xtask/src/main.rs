@@ -1,0 +1,77 @@
+//! The chores of the repository, one file per command: `cargo xtask COMMAND`. Nothing here is shipped, and nothing
+//! here knows how the product works inside: it runs commands, reads files and speaks to the finished binary.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a command-line chore talks to its terminal, takes real time and reads the real environment"
+)]
+
+mod advisories;
+mod clients;
+mod deny;
+mod deps;
+mod first_run;
+mod generate;
+mod layers;
+mod limits;
+mod paths;
+mod process;
+mod steps;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::workspace::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test                 every test there is; installs and starts what it needs
+  layers               which crate may import which
+  limits               what is longer than it should be (a report, it never fails)
+  paths                every path that a guide names exists
+  generate [--check]   write the generated files, or only see whether they are up to date
+  first-run [--short]  the README's first command in a fresh clone, up to the first tool call;
+                       --short: the development binary and a copy of the example
+  deny                 licences, banned crates and where crates come from
+  advisories           known faults in the crates we use; exit code 3 when the list of them cannot be had
+  deps                 how many crates the shipped binary is made of";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    match arguments {
+        ["test"] => test::run(&workspace),
+        ["layers"] => layers::run(&workspace),
+        ["limits"] => limits::run(&workspace),
+        ["paths"] => paths::run(&workspace),
+        ["generate"] => generate::write(&workspace),
+        ["generate", "--check"] => generate::check(&workspace),
+        ["first-run"] => first_run::from_clone(&workspace),
+        ["first-run", "--short"] => first_run::short(&workspace),
+        ["deny"] => deny::run(&workspace),
+        ["advisories"] => return advisories::run(&workspace),
+        ["deps"] => deps::run(&workspace),
+        _ => {
+            eprintln!("{USAGE}");
+            return Ok(ExitCode::from(2));
+        }
+    }?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,109 @@
+//! The programs that the tests need beside Rust: looked for, and on a Debian machine installed when we may.
+//! What cannot be installed is named with the reason.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::process;
+
+struct Tool {
+    what: &'static str,
+    /// Runs well, and where it prints a version, one that suffices.
+    probe: &'static [&'static str],
+    /// Major and minor version, where the tool has to be new enough.
+    at_least: Option<(u32, u32)>,
+    /// Debian's packages.
+    packages: &'static [&'static str],
+}
+
+const TOOLS: [Tool; 6] = [
+    Tool { what: "a C compiler (cc)", probe: &["cc", "--version"], at_least: None, packages: &["gcc", "libc6-dev"] },
+    Tool { what: "git", probe: &["git", "--version"], at_least: None, packages: &["git"] },
+    Tool { what: "Node 20 or newer", probe: &["node", "--version"], at_least: Some((20, 0)), packages: &["nodejs"] },
+    Tool { what: "npm", probe: &["npm", "--version"], at_least: None, packages: &["npm"] },
+    Tool {
+        what: "Python 3.11 or newer",
+        probe: &["python3", "--version"],
+        at_least: Some((3, 11)),
+        packages: &["python3"],
+    },
+    Tool {
+        what: "Python's venv with ensurepip",
+        probe: &["python3", "-c", "import ensurepip, venv"],
+        at_least: None,
+        packages: &["python3-venv"],
+    },
+];
+
+pub(crate) fn install_what_is_missing() -> Result<()> {
+    let missing = missing();
+    if missing.is_empty() {
+        println!("all there");
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().flat_map(|(tool, _)| tool.packages).copied().collect();
+    if !may_install() {
+        bail!("{}\non Debian: apt-get install {}", told(&missing), packages.join(" "));
+    }
+    println!("{}\ninstalling {}", told(&missing), packages.join(" "));
+    apt_get(&["update", "--quiet"])?;
+    apt_get(&[&["install", "--quiet", "--yes", "--no-install-recommends"], packages.as_slice()].concat())?;
+    match self::missing() {
+        still if still.is_empty() => Ok(()),
+        still => bail!("Debian's packages do not suffice: {}", told(&still)),
+    }
+}
+
+fn missing() -> Vec<(&'static Tool, String)> {
+    TOOLS.iter().filter_map(|tool| fault(tool).map(|fault| (tool, fault))).collect()
+}
+
+fn told(missing: &[(&Tool, String)]) -> String {
+    missing.iter().map(|(tool, fault)| format!("{} is needed: {fault}", tool.what)).collect::<Vec<_>>().join("\n")
+}
+
+fn fault(tool: &Tool) -> Option<String> {
+    let (program, arguments) = tool.probe.split_first()?;
+    let output = match Command::new(program).args(arguments).stdin(Stdio::null()).output() {
+        Ok(output) if output.status.success() => output,
+        Ok(_) => return Some(format!("`{}` fails", tool.probe.join(" "))),
+        Err(error) => return Some(format!("`{program}`: {error}")),
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    match (tool.at_least, version(&said)) {
+        (Some(wanted), Some(found)) if found < wanted => Some(format!("found {}", said.trim())),
+        (Some(_), None) => Some(format!("cannot tell the version from {said:?}")),
+        _ => None,
+    }
+}
+
+/// Major and minor of the first thing that looks like a version: `v20.20.2`, `Python 3.11.7`.
+fn version(said: &str) -> Option<(u32, u32)> {
+    said.split_whitespace().find_map(|word| {
+        let mut parts = word.trim_start_matches('v').split('.');
+        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    })
+}
+
+fn may_install() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    let root = id.is_ok_and(|id| String::from_utf8_lossy(&id.stdout).trim() == "0");
+    root && Command::new("apt-get").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    process::run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn versions_are_read_as_the_tools_print_them() {
+        assert_eq!(version("v20.20.2\n"), Some((20, 20)));
+        assert_eq!(version("Python 3.11.7"), Some((3, 11)));
+        assert_eq!(version("cc (Debian) "), None);
+    }
+}
