@@ -1,8 +1,14 @@
 //! Who is calling: the subject, what they may do and how they signed in.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
+
+use crate::Secret;
 
 /// A set of OAuth scope tokens (RFC 6749 §3.3). Order does not matter; printing is sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +95,10 @@ pub enum SignIn {
         /// Public part of the key.
         key_id: Arc<str>,
     },
+    /// A key of the system behind, handed through and judged there.
+    UpstreamKey,
+    /// Header values, issued here or handed through.
+    Headers,
     /// A call from the operator's own shell (`bridgehead call`), which no mode judged.
     Local,
 }
@@ -99,9 +109,35 @@ impl SignIn {
     pub const fn mode(&self) -> &'static str {
         match self {
             Self::Open => "open",
-            Self::IssuedKey { .. } => "api_key",
+            Self::IssuedKey { .. } | Self::UpstreamKey => "api_key",
+            Self::Headers => "headers",
             Self::Local => "local",
         }
+    }
+}
+
+/// What a caller handed over for the system behind: header names in lower case, and their values.
+/// `Debug` shows the names alone. Reaches only those sources whose credential is the caller's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Presented(BTreeMap<String, Secret>);
+
+impl Presented {
+    /// Adds a header; a second value of the same name takes the place of the first.
+    #[must_use]
+    pub fn with(mut self, header: &str, value: Secret) -> Self {
+        self.0.insert(header.to_ascii_lowercase(), value);
+        self
+    }
+
+    /// The headers, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Secret)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Whether nothing was handed over.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -114,13 +150,20 @@ pub struct Caller {
     pub scopes: ScopeSet,
     /// How they signed in.
     pub sign_in: SignIn,
+    /// What they handed over for the system behind.
+    pub presented: Presented,
 }
 
 impl Caller {
     /// The caller of a server without authentication: everybody is this one.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { subject: Arc::from("anonymous"), scopes: ScopeSet::read_and_write(), sign_in: SignIn::Open }
+        Self {
+            subject: Arc::from("anonymous"),
+            scopes: ScopeSet::read_and_write(),
+            sign_in: SignIn::Open,
+            presented: Presented::default(),
+        }
     }
 }
 

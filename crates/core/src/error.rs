@@ -70,41 +70,143 @@ fn summary(faults: &[ArgumentFault]) -> String {
     text
 }
 
+/// Who has to mend a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Blame {
+    /// The one who called: other arguments, other rights.
+    Caller,
+    /// Whoever runs Bridgehead: its configuration, its credentials.
+    Operator,
+    /// Whoever runs the system behind.
+    Upstream,
+}
+
+impl Blame {
+    /// The word used in the reference.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Operator => "operator",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
 /// What kind of failure the system behind had. The list is closed: agents and dashboards may
 /// rely on the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UpstreamCode {
-    /// It could not be reached, or its file is gone.
+    /// It could not be reached at all, so nothing was sent; or its file is gone.
     Unavailable,
     /// It is busy or locked, and will not be for long.
     Busy,
+    /// It wants fewer calls (HTTP 429).
+    RateLimited,
     /// It took longer than the tool's time-out.
     TimedOut,
-    /// It understood the call and refused it: a constraint, a rule of the business.
+    /// The connection broke after the call may have been sent.
+    ConnectionLost,
+    /// It understood the call and refused it: a constraint, a rule of the business (HTTP 400, 422).
     Rejected,
-    /// Anything else that it reported.
+    /// It does not accept the credential (HTTP 401).
+    Unauthorized,
+    /// The credential is good and does not allow this (HTTP 403).
+    Forbidden,
+    /// It does not have what was asked for (HTTP 404, 410).
+    NotFound,
+    /// What is there is in the way (HTTP 409, 412).
+    Conflict,
+    /// It answered in a way its description does not know: HTML, broken JSON, a redirect elsewhere.
+    InvalidResponse,
+    /// Anything else that it reported (HTTP 5xx).
     Failed,
 }
 
 impl UpstreamCode {
+    /// All of them, in the order of the reference.
+    pub const ALL: [Self; 12] = [
+        Self::Unavailable,
+        Self::Busy,
+        Self::RateLimited,
+        Self::TimedOut,
+        Self::ConnectionLost,
+        Self::Rejected,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::Conflict,
+        Self::InvalidResponse,
+        Self::Failed,
+    ];
+
     /// The stable word on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unavailable => "upstream_unavailable",
             Self::Busy => "upstream_busy",
+            Self::RateLimited => "upstream_rate_limited",
             Self::TimedOut => "timed_out",
+            Self::ConnectionLost => "upstream_connection_lost",
             Self::Rejected => "upstream_rejected",
+            Self::Unauthorized => "upstream_unauthorized",
+            Self::Forbidden => "upstream_forbidden",
+            Self::NotFound => "upstream_not_found",
+            Self::Conflict => "upstream_conflict",
+            Self::InvalidResponse => "upstream_invalid_response",
             Self::Failed => "upstream_failed",
         }
     }
 
-    /// Whether the same call may succeed later without a change.
+    /// Whether the same call may succeed later without a change, where nothing more is known. A
+    /// call with effects that may have been sent is never retryable, whatever stands here.
     #[must_use]
     pub const fn retryable(self) -> bool {
         match self {
-            Self::Unavailable | Self::Busy | Self::TimedOut => true,
-            Self::Rejected | Self::Failed => false,
+            Self::Unavailable | Self::Busy | Self::RateLimited | Self::TimedOut | Self::ConnectionLost => true,
+            Self::Rejected
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Conflict
+            | Self::InvalidResponse
+            | Self::Failed => false,
+        }
+    }
+
+    /// Who has to mend it, as a rule.
+    #[must_use]
+    pub const fn blame(self) -> Blame {
+        match self {
+            Self::Rejected | Self::Forbidden | Self::NotFound | Self::Conflict => Blame::Caller,
+            Self::Unauthorized => Blame::Operator,
+            Self::Unavailable
+            | Self::Busy
+            | Self::RateLimited
+            | Self::TimedOut
+            | Self::ConnectionLost
+            | Self::InvalidResponse
+            | Self::Failed => Blame::Upstream,
+        }
+    }
+
+    /// What it means, in one sentence, for the reference.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Unavailable => "The system behind could not be reached; nothing was sent.",
+            Self::Busy => "The system behind is busy or locked for the moment.",
+            Self::RateLimited => "The system behind wants fewer calls.",
+            Self::TimedOut => "The call took longer than the tool's time-out.",
+            Self::ConnectionLost => "The connection broke after the call may have been sent.",
+            Self::Rejected => "The system behind understood the call and refused it.",
+            Self::Unauthorized => "The system behind does not accept the credential.",
+            Self::Forbidden => "The credential is good, but does not allow this.",
+            Self::NotFound => "The system behind does not have what was asked for.",
+            Self::Conflict => "What the system behind has is in the way of the change.",
+            Self::InvalidResponse => "The system behind answered in a form that its description does not know.",
+            Self::Failed => "The system behind reported a failure of its own.",
         }
     }
 }

@@ -24,12 +24,12 @@ pub mod tool;
 
 pub use audit::{AuditRecord, AuditSink, Ending};
 pub use call::{Call, LogLevel, Notification, Notify, RequestId};
-pub use caller::{Caller, ScopeSet, SignIn};
+pub use caller::{Caller, Presented, ScopeSet, SignIn};
 pub use catalog::{Catalog, CatalogFault, Entry};
 pub use clock::{Clock, SystemClock};
 pub use effect::Effect;
 pub use endpoint::{Endpoint, EndpointId};
-pub use error::{ArgumentFault, CallError, Fault, Refusal, UpstreamCode, UpstreamFailure};
+pub use error::{ArgumentFault, Blame, CallError, Fault, Refusal, UpstreamCode, UpstreamFailure};
 pub use outcome::{Content, Outcome, ResourceBody};
 pub use permit::permit;
 pub use pipeline::Pipeline;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bridgehead_core::{Caller, EndpointId, SignIn};
+use bridgehead_core::{Caller, EndpointId, Presented, SignIn};
 use http::HeaderMap;
 
 use super::{Mode, bearer, single};
@@ -55,6 +55,7 @@ impl Mode for ApiKeyMode {
             subject: record.subject,
             scopes: record.scopes,
             sign_in: SignIn::IssuedKey { key_id: record.id.to_shared() },
+            presented: Presented::default(),
         }))
     }
 }

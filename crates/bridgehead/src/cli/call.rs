@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bridgehead_core::{AuditSink, Call, Caller, Content, Pipeline, RequestId, ScopeSet, SignIn};
+use bridgehead_core::{AuditSink, Call, Caller, Content, Pipeline, Presented, RequestId, ScopeSet, SignIn};
 use serde_json::{Map, Value};
 
 use super::{ConfigOption, Exit, Failure, Outcome, load, output, tools};
@@ -31,8 +31,12 @@ pub(super) async fn run(args: Args) -> Outcome {
     let catalog = compose::catalog(&loaded.settings, &loaded.places, &ambient, Vec::new()).await?;
     let tool = &tools::find(&catalog, &args.tool)?.tool;
     let arguments = arguments(&args, &tool.input_schema)?;
-    let caller =
-        Caller { subject: args.subject.as_str().into(), scopes: all_scopes(&tool.scope), sign_in: SignIn::Local };
+    let caller = Caller {
+        subject: args.subject.as_str().into(),
+        scopes: all_scopes(&tool.scope),
+        sign_in: SignIn::Local,
+        presented: Presented::default(),
+    };
     let request_id = RequestId::generate(&*ambient.randomness);
     let call = Call::new(request_id.clone(), Arc::new(caller), tool.wire_name.as_str(), arguments);
     let audit: Arc<dyn AuditSink> = Arc::new(AuditLog);

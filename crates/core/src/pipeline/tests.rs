@@ -105,7 +105,12 @@ fn bench(policy: PolicyPatch) -> Bench {
 }
 
 fn call(tool: &str, arguments: serde_json::Value) -> Call {
-    let caller = Caller { subject: "alice".into(), scopes: ScopeSet::read_and_write(), sign_in: SignIn::Local };
+    let caller = Caller {
+        subject: "alice".into(),
+        scopes: ScopeSet::read_and_write(),
+        sign_in: SignIn::Local,
+        presented: crate::Presented::default(),
+    };
     Call::new(RequestId::generate(&Zeros), Arc::new(caller), tool, arguments.as_object().unwrap().clone())
 }
 

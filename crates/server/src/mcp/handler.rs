@@ -80,7 +80,7 @@ impl ServerHandler for Handler {
             list.ttl_ms = Some(LIST_TTL_MS);
             list.cache_scope = Some(match caller.sign_in {
                 SignIn::Open => CacheScope::Public,
-                SignIn::IssuedKey { .. } | SignIn::Local => CacheScope::Private,
+                SignIn::IssuedKey { .. } | SignIn::UpstreamKey | SignIn::Headers | SignIn::Local => CacheScope::Private,
             });
         }
         Ok(list)
