@@ -22,9 +22,9 @@ use super::{convert, notify::ToClient};
 /// How long a client may keep the list of tools, in milliseconds.
 const LIST_TTL_MS: u64 = 60_000;
 
-/// The methods that are served, for telling bad parameters from unknown methods.
-const KNOWN_METHODS: [&str; 6] =
-    ["initialize", "server/discover", "ping", "tools/list", "tools/call", "logging/setLevel"];
+/// The methods of each era that are served, for telling bad parameters from unknown methods.
+const METHODS_WITH_HANDSHAKE: [&str; 5] = ["initialize", "ping", "tools/list", "tools/call", "logging/setLevel"];
+const METHODS_OF_2026: [&str; 3] = ["server/discover", "tools/list", "tools/call"];
 
 /// One for each request, as rmcp wants it; all share the endpoint.
 #[derive(Clone)]
@@ -114,10 +114,11 @@ impl ServerHandler for Handler {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let method = request.method;
-        if KNOWN_METHODS.contains(&method.as_str()) {
+        let known: &[&str] = if is_2026(&context) { &METHODS_OF_2026 } else { &METHODS_WITH_HANDSHAKE };
+        if known.contains(&method.as_str()) {
             let message = format!("Invalid params: {method} does not take params of this form. See the MCP schema.");
             return Err(ErrorData::invalid_params(message, None));
         }
