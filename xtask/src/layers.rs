@@ -56,9 +56,14 @@ struct Reserved {
     why: &'static str,
 }
 
-const RESERVED: [Reserved; 2] = [
+const RESERVED: [Reserved; 3] = [
     Reserved {
         name: "reqwest",
+        to: &["bridgehead-outbound"],
+        why: "HTTP clients are made in crates/outbound alone, with its address guard",
+    },
+    Reserved {
+        name: "hyper-rustls",
         to: &["bridgehead-outbound"],
         why: "HTTP clients are made in crates/outbound alone, with its address guard",
     },

@@ -8,11 +8,12 @@ pub(crate) struct Steps {
     done: Vec<(&'static str, Duration)>,
     failed: Option<(&'static str, Duration)>,
     not_run: Vec<&'static str>,
+    left_out: Vec<&'static str>,
 }
 
 impl Steps {
     pub(crate) fn new() -> Self {
-        Self { done: Vec::new(), failed: None, not_run: Vec::new() }
+        Self { done: Vec::new(), failed: None, not_run: Vec::new(), left_out: Vec::new() }
     }
 
     /// Runs the step unless an earlier one has failed.
@@ -32,6 +33,11 @@ impl Steps {
         }
     }
 
+    /// A row that says in whole words what was not done here, and why.
+    pub(crate) fn left_out(&mut self, what: &'static str) {
+        self.left_out.push(what);
+    }
+
     pub(crate) fn finish(self) -> Result<()> {
         println!("\nminutes  step");
         for (name, time) in &self.done {
@@ -42,6 +48,9 @@ impl Steps {
         }
         for name in &self.not_run {
             println!("      -  {name}: not run");
+        }
+        for what in &self.left_out {
+            println!("      -  {what}");
         }
         let total = self.done.iter().chain(&self.failed).map(|(_, time)| *time).sum();
         println!("{:7.2}  in all", minutes(total));

@@ -1,7 +1,9 @@
 //! `cargo xtask test`: every test there is, installing and starting what it needs. Only the first run from a fresh
 //! clone (`cargo xtask first-run`) is left out, since it compiles everything once more; its short form is here.
 
-use anyhow::Result;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
 
 use crate::clients::{self, Clients};
 use crate::process;
@@ -11,9 +13,16 @@ use crate::{first_run, generate, layers, limits, paths, tools};
 
 /// The tests that drive foreign clients are behind this feature, so that a plain `cargo test` needs only Rust.
 const REAL_CLIENTS: &str = "bridgehead-end-to-end/real-clients";
+/// Those on the Chinook sample database need a file that is not part of the repository.
+const CHINOOK: &str = "bridgehead-end-to-end/chinook";
+/// Names that file; the tests read it, too.
+const CHINOOK_VARIABLE: &str = "E2E_CHINOOK";
+/// Where it is looked for otherwise, beside the repository.
+const CHINOOK_BESIDE: &str = "../shared/data/chinook.sqlite";
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let clients = Clients::of(workspace);
+    let chinook = chinook(workspace)?;
     let mut steps = Steps::new();
     steps.step("tools", tools::install_what_is_missing);
     steps.step("layers", || layers::run(workspace));
@@ -22,8 +31,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     steps.step("programs", || build_programs(workspace, &clients));
     steps.step("generated files", || generate::check(workspace));
     steps.step("clients", || clients.set_up(workspace));
-    steps.step("tests: compile", || tests(workspace, &clients, &["--no-run"]));
-    steps.step("tests: run", || tests(workspace, &clients, &["--no-fail-fast"]));
+    steps.step("tests: compile", || tests(workspace, &clients, chinook.as_ref(), &["--no-run"]));
+    steps.step("tests: run", || tests(workspace, &clients, chinook.as_ref(), &["--no-fail-fast"]));
+    if chinook.is_none() {
+        steps.left_out("Chinook: not run, no database (set E2E_CHINOOK)");
+    }
     steps.step("first run, short", || first_run::short(workspace));
     steps.finish()
 }
@@ -40,12 +52,30 @@ fn build_programs(workspace: &Workspace, clients: &Clients) -> Result<()> {
     Ok(())
 }
 
+/// The Chinook database as an absolute path, where there is one. A file that is named and is not there is a mistake.
+fn chinook(workspace: &Workspace) -> Result<Option<PathBuf>> {
+    match std::env::var_os(CHINOOK_VARIABLE).filter(|named| !named.is_empty()) {
+        Some(named) => match PathBuf::from(&named).canonicalize() {
+            Ok(file) if file.is_file() => Ok(Some(file)),
+            Ok(other) => bail!("${CHINOOK_VARIABLE} names {}, which is no file", other.display()),
+            Err(error) => {
+                Err(error).with_context(|| format!("${CHINOOK_VARIABLE} names {}", PathBuf::from(named).display()))
+            }
+        },
+        None => Ok(workspace.root.join(CHINOOK_BESIDE).canonicalize().ok().filter(|file| file.is_file())),
+    }
+}
+
 /// Unit, integration, documentation and end-to-end tests in one go: one choice of packages and features, so that no
 /// dependency is compiled twice.
-fn tests(workspace: &Workspace, clients: &Clients, arguments: &[&str]) -> Result<()> {
+fn tests(workspace: &Workspace, clients: &Clients, chinook: Option<&PathBuf>, arguments: &[&str]) -> Result<()> {
     let all = ["test", "--locked", "--workspace", "--features", REAL_CLIENTS];
+    let mut command = process::cargo(&workspace.root, &all);
+    if let Some(file) = chinook {
+        command.args(["--features", CHINOOK]).env(CHINOOK_VARIABLE, file);
+    }
     process::run(
-        process::without_settings(&mut process::cargo(&workspace.root, &all))
+        process::without_settings(&mut command)
             .args(arguments)
             .env("E2E_PROGRAMS_DIR", clients.programs())
             .env("E2E_CLIENTS_DIR", &clients.scripts)

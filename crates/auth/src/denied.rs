@@ -4,7 +4,7 @@
 use http::StatusCode;
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::StoreError;
+use crate::{ProbeFailure, StoreError, mode::headers::listed};
 
 /// What is wrong with the form of a request's credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,12 +42,30 @@ pub enum Denied {
     /// Nothing was presented.
     #[error("Nobody gets in here without signing in.")]
     Missing,
+    /// Some of the headers that belong together were sent, and others were not.
+    #[error("{}", incomplete(.missing))]
+    Incomplete {
+        /// Those that were not sent, as people write them; at least one.
+        missing: Vec<String>,
+    },
     /// What was presented does not have the form that HTTP wants.
     #[error(transparent)]
     Malformed(#[from] Malformation),
     /// Something was presented that is not of this mode's kind; it may be of another's.
     #[error("What was sent is no API key of this server: those begin with bhk_. {ASK_FOR_A_KEY}")]
     Unrecognised,
+    /// One of our own keys where one of the system behind is asked for. It is not handed through.
+    #[error("This is an API key that was issued here, and your own of the system behind is asked for. Enter that one.")]
+    OwnKey,
+    /// The system behind does not accept what was presented.
+    #[error("The system behind does not accept what was sent. Look whether it is yours, whole and still good there.")]
+    Refused,
+    /// A caller who is cut off by name.
+    #[error("This sign-in was cut off at {}. Ask whoever runs this server.", shown(.at))]
+    Blocked {
+        /// Since when.
+        at: Timestamp,
+    },
     /// A key whose form or checksum is wrong: known without a look into the store.
     #[error("The API key is incomplete or mistyped. Copy it again, whole, with nothing before or after it.")]
     Damaged,
@@ -59,6 +77,24 @@ pub enum Denied {
     WrongHeader {
         /// The header it was made for, as people write it.
         expected: String,
+    },
+    /// A good key that was not made for a header, where each has to have one of its own.
+    #[error("This API key was not made for a header of its own. Ask whoever runs this server for one that is.")]
+    MadeForNoHeader,
+    /// Good keys, and each for somebody else.
+    #[error("The API keys in {} were made for different teammates. Send those that were made for you.", listed(.headers, "and"))]
+    DifferentTeammates {
+        /// The headers, as people write them.
+        headers: Vec<String>,
+    },
+    /// What is wrong with one header of several.
+    #[error("In the header `{header}`: {denied}")]
+    InHeader {
+        /// Its name, as people write it.
+        header: String,
+        /// What is wrong with it.
+        #[source]
+        denied: Box<Self>,
     },
     /// A good key whose time is over.
     #[error("This API key expired at {}. {ASK_FOR_A_KEY}", shown(.at))]
@@ -74,13 +110,26 @@ pub enum Denied {
     },
     /// Nobody can be checked at the moment; it is not the teammate's fault. The cause is for the
     /// log.
-    #[error(
-        "The server cannot check who you are at the moment. Try again in a minute; if that does not help, tell its operator."
-    )]
+    #[error("{NOT_NOW}")]
     StoreUnavailable(#[from] StoreError),
+    /// As [`Denied::StoreUnavailable`], since the system behind could not be asked, or gave no
+    /// answer that could be used.
+    #[error("{NOT_NOW}")]
+    JudgeUnavailable(#[source] ProbeFailure),
 }
 
+const NOT_NOW: &str = "The server cannot check who you are at the moment. Try again in a minute; if that does not help, tell its operator.";
+
 const ASK_FOR_A_KEY: &str = "Ask whoever runs this server for a new one.";
+
+fn incomplete(missing: &[String]) -> String {
+    let names = listed(missing, "and");
+    if missing.len() == 1 {
+        format!("The header {names} is missing. Send it too, with your own value.")
+    } else {
+        format!("The headers {names} are missing. Send them too, each with your own value.")
+    }
+}
 
 /// To the second, in UTC (RFC 3339).
 fn shown(at: &Timestamp) -> String {
@@ -93,14 +142,22 @@ impl Denied {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Missing => "missing",
+            Self::Incomplete { .. } => "incomplete",
             Self::Malformed(_) => "malformed",
             Self::Unrecognised => "unrecognised",
+            Self::OwnKey => "own_key",
+            Self::Refused => "refused",
+            Self::Blocked { .. } => "blocked",
             Self::Damaged => "damaged",
             Self::Unknown => "unknown",
             Self::WrongHeader { .. } => "wrong_header",
+            Self::MadeForNoHeader => "made_for_no_header",
+            Self::DifferentTeammates { .. } => "different_teammates",
+            Self::InHeader { denied, .. } => denied.code(),
             Self::Expired { .. } => "expired",
             Self::Revoked { .. } => "revoked",
             Self::StoreUnavailable(_) => "store_unavailable",
+            Self::JudgeUnavailable(_) => "judge_unavailable",
         }
     }
 
@@ -109,25 +166,84 @@ impl Denied {
     pub const fn kind(&self) -> RejectionKind {
         match self {
             Self::Malformed(_) => RejectionKind::Malformed,
-            Self::StoreUnavailable(_) => RejectionKind::Unavailable,
+            Self::StoreUnavailable(_) | Self::JudgeUnavailable(_) => RejectionKind::Unavailable,
+            Self::InHeader { denied, .. } => denied.kind(),
             Self::Missing
+            | Self::Incomplete { .. }
             | Self::Unrecognised
+            | Self::OwnKey
+            | Self::Refused
+            | Self::Blocked { .. }
             | Self::Damaged
             | Self::Unknown
             | Self::WrongHeader { .. }
+            | Self::MadeForNoHeader
+            | Self::DifferentTeammates { .. }
             | Self::Expired { .. }
             | Self::Revoked { .. } => RejectionKind::Unauthenticated,
         }
     }
 
-    /// The error code of the challenge (RFC 6750 §3.1); none where nothing was presented.
+    /// What is wrong, with the one header of several that it is wrong with.
+    #[must_use]
+    pub(crate) fn in_header(self, header: String) -> Self {
+        match self {
+            Self::StoreUnavailable(_) | Self::JudgeUnavailable(_) => self,
+            denied => Self::InHeader { header, denied: Box::new(denied) },
+        }
+    }
+
+    /// Whether what was presented may be for another mode: how near it was to being for this one.
+    /// `None` for what was this mode's beyond doubt, so that no other needs to be asked.
+    pub(crate) const fn doubt(&self) -> Option<Nearness> {
+        match self {
+            Self::Missing => Some(Nearness::Nothing),
+            Self::Unrecognised => Some(Nearness::Something),
+            Self::OwnKey => Some(Nearness::OfAnotherMode),
+            Self::Incomplete { .. } => Some(Nearness::InPart),
+            // Whatever was sent was taken for a key of the system behind.
+            Self::Refused => Some(Nearness::Judged),
+            Self::JudgeUnavailable(_) => Some(Nearness::ToBeJudged),
+            Self::InHeader { denied, .. } => denied.doubt(),
+            Self::Malformed(_)
+            | Self::Blocked { .. }
+            | Self::Damaged
+            | Self::Unknown
+            | Self::WrongHeader { .. }
+            | Self::MadeForNoHeader
+            | Self::DifferentTeammates { .. }
+            | Self::Expired { .. }
+            | Self::Revoked { .. }
+            | Self::StoreUnavailable(_) => None,
+        }
+    }
+
+    /// The error code of the challenge (RFC 6750 §3.1); none where nothing was presented, or not
+    /// all.
     pub(crate) const fn error(&self) -> Option<&'static str> {
         match (self, self.kind()) {
-            (Self::Missing, _) | (_, RejectionKind::Unavailable) => None,
+            (Self::Missing | Self::Incomplete { .. }, _) | (_, RejectionKind::Unavailable) => None,
             (_, RejectionKind::Malformed) => Some("invalid_request"),
             (_, RejectionKind::Unauthenticated) => Some("invalid_token"),
         }
     }
+}
+
+/// How near something came to being a mode's own. Of several refusals the nearest is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Nearness {
+    /// Nothing was presented.
+    Nothing,
+    /// Something of another form.
+    Something,
+    /// Something that another mode would know, if there is one.
+    OfAnotherMode,
+    /// A part of what this mode asks for.
+    InPart,
+    /// It had the form, and was refused by the one who judges it.
+    Judged,
+    /// It has the form, and the one who judges it could not be asked.
+    ToBeJudged,
 }
 
 /// What a refusal is on the wire.

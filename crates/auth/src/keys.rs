@@ -2,6 +2,7 @@
 //! a hash under a pepper that is not in the store, never the key; it is shown once, when made.
 
 mod header;
+mod own;
 mod store;
 mod text;
 
@@ -23,6 +24,7 @@ pub use store::{Insertion, KeyRecord, KeyStore, Revocation, to_microsecond};
 pub use text::{KeyId, KeyIdError, KeyText, KeyTextError};
 
 pub(crate) use header::title;
+pub(crate) use own::holds_own_secret;
 
 use crate::{Denied, Peppers, StoreError};
 
@@ -35,7 +37,8 @@ const REMEMBERED_USES: usize = 1024;
 /// How often a new id is drawn when one is taken. Two of 62^12 do not meet by chance.
 const ATTEMPTS: usize = 3;
 
-const LONGEST_SUBJECT: usize = 255;
+/// How many characters the name of a caller may have.
+pub(crate) const LONGEST_SUBJECT: usize = 255;
 const LONGEST_LABEL: usize = 255;
 
 /// What a new key is to be.
@@ -115,8 +118,7 @@ impl IssuedKeys {
     /// [`CreateError`].
     pub async fn create(&self, new: NewKey) -> Result<(KeyRecord, Secret), CreateError> {
         let now = to_microsecond(self.clock.now());
-        let subject = printable(&new.subject, LONGEST_SUBJECT).filter(|subject| !subject.is_empty());
-        let subject: Arc<str> = subject.ok_or(CreateError::Subject)?.into();
+        let subject: Arc<str> = subject(&new.subject).ok_or(CreateError::Subject)?.into();
         let label = match new.label.as_deref() {
             Some(label) => Some(printable(label, LONGEST_LABEL).ok_or(CreateError::Label)?.to_owned()),
             None => None,
@@ -267,6 +269,11 @@ fn check_times(record: &KeyRecord, now: Timestamp) -> Result<(), Denied> {
         Some(at) if at <= now => Err(Denied::Expired { at }),
         _ => Ok(()),
     }
+}
+
+/// The name of a caller as it is kept; `None` for what cannot be anybody.
+pub(crate) fn subject(text: &str) -> Option<&str> {
+    printable(text, LONGEST_SUBJECT).filter(|subject| !subject.is_empty())
 }
 
 fn printable(text: &str, longest: usize) -> Option<&str> {

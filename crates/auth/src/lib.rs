@@ -1,24 +1,37 @@
-//! Who is calling: the modes ([`mode`]), and the keys that are issued here ([`keys`]).
+//! Who is calling: the modes ([`mode`]), the keys that are issued here ([`keys`]), and what is
+//! known of callers whose credential is handed through ([`probe`], [`blocks`]).
 //!
 //! Nothing here listens, fetches or speaks SQL. A mode reads the headers of a request and names
 //! a [`Caller`](bridgehead_core::Caller) or says why not; what has to be remembered goes through
-//! a storage trait ([`KeyStore`]) that `bridgehead-stores` implements. The one file that is read
-//! here is the one with the root keys ([`secrets`]).
+//! storage traits ([`KeyStore`], [`SubjectStore`]) that `bridgehead-stores` implements, and the
+//! system behind is asked through a [`Probe`]. The one file that is read here is the one with the
+//! root keys ([`secrets`]).
 
+pub mod blocks;
 pub mod denied;
 pub mod error;
 pub mod keys;
 pub mod mode;
+pub mod probe;
 pub mod secrets;
 
 #[cfg(test)]
 mod testing;
 
+pub use blocks::{BlockError, Denial, DeniedSubject, Readmission, SubjectBlocks, SubjectStore};
 pub use denied::{Denied, Malformation, RejectionKind};
 pub use error::StoreError;
 pub use keys::{
     CreateError, Insertion, IssuedKeys, KeyHeader, KeyHeaderError, KeyId, KeyIdError, KeyRecord, KeyStore, KeyText,
     KeyTextError, NewKey, Revocation,
 };
-pub use mode::{Mode, Modes, Rejection, api_key::ApiKeyMode, open::OpenMode};
-pub use secrets::{KeyHash, KeyVersion, LoadedKeys, Peppers, RootKeys, SecretsError, SecretsWarning};
+pub use mode::{
+    HandedThrough, Mode, Modes, Rejection,
+    api_key::ApiKeyMode,
+    headers::{CallerHeaders, CallerHeadersError, HeadersMode},
+    open::OpenMode,
+};
+pub use probe::{Probe, ProbeAnswer, ProbeFailure, Remembered, RememberedFor};
+pub use secrets::{
+    Fingerprint, Fingerprints, KeyHash, KeyVersion, LoadedKeys, Peppers, RootKeys, SecretsError, SecretsWarning,
+};

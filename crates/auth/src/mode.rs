@@ -3,14 +3,22 @@
 //! the query string (RFC 6750 §2.3) is not looked at, so it never gets anybody in.
 
 pub mod api_key;
+pub mod handed_through;
+pub mod headers;
 pub mod open;
 
 #[cfg(test)]
+mod headers_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upstream_tests;
 
 use async_trait::async_trait;
 use bridgehead_core::Caller;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+pub use handed_through::HandedThrough;
 
 use crate::{Denied, Malformation, RejectionKind, keys::title};
 
@@ -33,7 +41,8 @@ pub trait Mode: Send + Sync + 'static {
     /// Says who is calling; `Ok(None)` when the request presents nothing of this mode's.
     ///
     /// # Errors
-    /// [`Denied`]; of these [`Denied::Unrecognised`] lets the next mode have a look.
+    /// [`Denied`]. What may be another mode's ([`Denied::Unrecognised`], [`Denied::Incomplete`] and
+    /// whatever the system behind does not take for its own) lets the next one have a look.
     async fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Caller>, Denied>;
 }
 
@@ -83,32 +92,42 @@ impl Modes {
     }
 
     /// Says who is calling. The first mode that knows wins; the first that refuses what was
-    /// presented as its own ends the search.
+    /// presented as its own beyond doubt ends the search. Where none knows, the refusal is told
+    /// that came nearest.
     ///
     /// # Errors
     /// [`Rejection`].
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Rejection> {
-        let mut denied = Denied::Missing;
+        let mut nearest = Denied::Missing;
         for mode in &self.modes {
             match mode.authenticate(headers).await {
                 Ok(Some(caller)) => return Ok(caller),
                 Ok(None) => {}
-                Err(Denied::Unrecognised) => denied = Denied::Unrecognised,
-                Err(refused) => return Err(self.reject(refused)),
+                Err(denied) if denied.doubt().is_none() => return Err(self.reject(denied)),
+                Err(denied) if denied.doubt() > nearest.doubt() => nearest = denied,
+                Err(_) => {}
             }
         }
-        Err(self.reject(denied))
+        Err(self.reject(nearest))
     }
 
     /// The answer to a refusal.
     #[must_use]
     pub fn reject(&self, denied: Denied) -> Rejection {
-        if let Denied::StoreUnavailable(error) = &denied {
-            let cause = std::error::Error::source(error).map(ToString::to_string);
-            tracing::error!(%error, cause, "nobody can be signed in");
+        let cause = |error: &dyn std::error::Error| error.source().map(ToString::to_string);
+        match &denied {
+            Denied::StoreUnavailable(error) => {
+                tracing::error!(%error, cause = cause(error), "nobody can be signed in");
+            }
+            Denied::JudgeUnavailable(error) => {
+                tracing::error!(%error, cause = cause(error), "a caller cannot be signed in");
+            }
+            _ => {}
         }
         let mut message = denied.to_string();
-        if matches!(denied, Denied::Missing) && !self.modes.is_empty() {
+        // Which of several ways was meant is not known where none of them fitted.
+        let unclear = self.modes.len() > 1 && denied.doubt().is_some() && denied.kind() != RejectionKind::Unavailable;
+        if !self.modes.is_empty() && (unclear || matches!(denied, Denied::Missing)) {
             message.push(' ');
             message.push_str(&self.asks_for());
         }

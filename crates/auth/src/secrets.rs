@@ -9,6 +9,7 @@
 //! the short name ([`KeyVersion`]) that is stored beside what was made with it.
 
 mod file;
+mod fingerprint;
 mod pepper;
 #[cfg(test)]
 mod tests;
@@ -21,9 +22,11 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 pub use file::{LoadedKeys, SecretsWarning};
+pub use fingerprint::{Fingerprint, Fingerprints};
 pub use pepper::{KeyHash, Peppers};
 
-const PREFIX: &str = "bhs_";
+/// What every root key begins with.
+pub(crate) const PREFIX: &str = "bhs_";
 const VERSION_PURPOSE: &str = "bridgehead/version/v1";
 
 /// Names a root key without revealing it: 8 hexadecimal digits, derived from the key itself, so

@@ -11,11 +11,15 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bridgehead_core::{Clock, EndpointId, Randomness, ScopeSet, Secret};
+use bridgehead_core::{Clock, EndpointId, Presented, Randomness, ScopeSet, Secret};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use crate::{Insertion, IssuedKeys, KeyId, KeyRecord, KeyStore, NewKey, Peppers, Revocation, RootKeys, StoreError};
+use crate::{
+    Denial, DeniedSubject, Fingerprints, HandedThrough, Insertion, IssuedKeys, KeyId, KeyRecord, KeyStore, NewKey,
+    Peppers, Probe, ProbeAnswer, ProbeFailure, Readmission, Revocation, RootKeys, StoreError, SubjectBlocks,
+    SubjectStore,
+};
 
 pub(crate) struct MovedClock(Mutex<Timestamp>);
 
@@ -59,6 +63,7 @@ impl Randomness for Seeded {
 #[derive(Default)]
 pub(crate) struct FakeStore {
     pub(crate) records: Mutex<BTreeMap<KeyId, KeyRecord>>,
+    pub(crate) denied: Mutex<BTreeMap<String, Timestamp>>,
     pub(crate) down: AtomicBool,
     pub(crate) finds: AtomicUsize,
     pub(crate) touches: Mutex<Vec<Timestamp>>,
@@ -124,6 +129,77 @@ impl KeyStore for FakeStore {
     }
 }
 
+#[async_trait]
+impl SubjectStore for FakeStore {
+    async fn deny_subject(&self, subject: &str, at: Timestamp) -> Result<Denial, StoreError> {
+        self.up()?;
+        let mut denied = self.denied.lock().unwrap();
+        if denied.contains_key(subject) {
+            return Ok(Denial::AlreadyDenied);
+        }
+        denied.insert(subject.into(), at);
+        Ok(Denial::Denied)
+    }
+
+    async fn allow_subject(&self, subject: &str) -> Result<Readmission, StoreError> {
+        self.up()?;
+        let known = self.denied.lock().unwrap().remove(subject).is_some();
+        Ok(if known { Readmission::Allowed } else { Readmission::NotDenied })
+    }
+
+    async fn denied_subjects(&self) -> Result<Vec<DeniedSubject>, StoreError> {
+        self.up()?;
+        let denied = self.denied.lock().unwrap();
+        Ok(denied.iter().map(|(s, at)| DeniedSubject { subject: s.as_str().into(), denied_at: *at }).collect())
+    }
+
+    async fn denied_since(&self, subject: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.up()?;
+        Ok(self.denied.lock().unwrap().get(subject).copied())
+    }
+}
+
+/// A system behind that knows some values (of any header) and whose they are.
+#[derive(Default)]
+pub(crate) struct FakeProbe {
+    pub(crate) known: Mutex<BTreeMap<String, Option<String>>>,
+    pub(crate) down: AtomicBool,
+    pub(crate) asked: Mutex<Vec<Presented>>,
+    /// Whoever asks waits for a permit, where there is a gate.
+    pub(crate) gate: Option<tokio::sync::Semaphore>,
+}
+
+impl FakeProbe {
+    pub(crate) fn knows(values: &[(&str, &str)]) -> Arc<Self> {
+        let known = values.iter().map(|(value, subject)| ((*value).into(), Some((*subject).into()))).collect();
+        Arc::new(Self { known: Mutex::new(known), ..Self::default() })
+    }
+
+    pub(crate) fn times_asked(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+}
+
+#[async_trait]
+impl Probe for FakeProbe {
+    async fn probe(&self, presented: &Presented) -> Result<ProbeAnswer, ProbeFailure> {
+        self.asked.lock().unwrap().push(presented.clone());
+        if let Some(gate) = &self.gate {
+            gate.acquire().await.unwrap().forget();
+        }
+        if self.down.load(Ordering::Relaxed) {
+            let cause: crate::error::Cause = Arc::new(std::io::Error::other("connection refused"));
+            return Err(ProbeFailure::Unavailable { what: "it is down".into(), cause: Some(cause) });
+        }
+        let known = self.known.lock().unwrap();
+        match presented.iter().find_map(|(_, value)| known.get(value.expose())) {
+            Some(Some(subject)) => ProbeAnswer::named(subject),
+            Some(None) => Ok(ProbeAnswer::good()),
+            None => Err(ProbeFailure::Refused),
+        }
+    }
+}
+
 /// Keys in a fake store, at noon on a day in 2026.
 pub(crate) struct Desk {
     pub(crate) store: Arc<FakeStore>,
@@ -144,6 +220,15 @@ impl Desk {
     /// The same store and time under other root keys.
     pub(crate) fn under(&self, roots: &RootKeys) -> Arc<IssuedKeys> {
         issued(&self.store, &self.clock, roots, 3)
+    }
+
+    pub(crate) fn blocks(&self) -> SubjectBlocks {
+        SubjectBlocks::new(self.store.clone(), self.clock.clone())
+    }
+
+    /// Callers with credentials of the system behind.
+    pub(crate) fn handed_through(&self, probe: Option<Arc<dyn Probe>>) -> HandedThrough {
+        HandedThrough::new(Fingerprints::derive(&self.roots), self.blocks(), probe)
     }
 
     pub(crate) async fn create(&self, new: NewKey) -> (KeyRecord, Secret) {

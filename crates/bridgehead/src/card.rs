@@ -2,14 +2,12 @@
 
 use std::{fmt::Write, net::SocketAddr, path::Path, sync::Arc};
 
+use bridgehead_auth::{CallerHeaders, KeyHeader};
 use bridgehead_core::{Catalog, Secret};
 
 use crate::{
     compose::Composed,
-    config::{
-        Settings,
-        settings::{AuthSettings, ModeSettings},
-    },
+    config::{Settings, settings::ModeSettings},
 };
 
 /// What stands on the card.
@@ -73,53 +71,106 @@ fn line(text: &mut String, label: &str, value: &str) {
 }
 
 fn sign_in(text: &mut String, facts: &Facts<'_>) {
-    match &facts.settings.auth {
-        AuthSettings::Open => line(text, "Sign in", "none: everyone who can reach the URL may call every tool"),
-        AuthSettings::SignIn(modes) => {
-            for mode in modes {
-                match mode {
-                    ModeSettings::ApiKey(settings) if settings.header.is_bearer() => {
-                        line(text, "Sign in", "API key, sent as `Authorization: Bearer KEY`");
-                    }
-                    ModeSettings::ApiKey(settings) => {
-                        line(text, "Sign in", &format!("API key, sent in the header `{}`", settings.header.title()));
-                    }
-                }
+    let modes = facts.settings.auth.modes();
+    if modes.is_empty() {
+        line(text, "Sign in", "none: everyone who can reach the URL may call every tool");
+    }
+    for (index, mode) in modes.iter().enumerate() {
+        line(text, if index == 0 { "Sign in" } else { "  or" }, &way_in(mode));
+    }
+    if modes.iter().any(ModeSettings::is_issued) {
+        match facts.first_key {
+            Some(key) => {
+                line(text, "Key", key.expose());
+                line(text, "", "for you@localhost, good for 24 hours, shown this once");
+                commands(text, "More keys", &create_commands(facts));
             }
-            match facts.first_key {
-                Some(key) => {
-                    line(text, "Key", key.expose());
-                    line(text, "", "for you@localhost, good for 24 hours, shown this once");
-                    line(text, "More keys", &create_command(facts));
-                }
-                None => line(text, "Keys", &create_command(facts)),
+            None => commands(text, "Keys", &create_commands(facts)),
+        }
+    }
+    if let (Some(config), true) = (facts.config, modes.iter().any(|mode| !mode.is_issued())) {
+        line(text, "Cut off", &format!("bridgehead keys revoke SUBJECT -c {}", config.display()));
+        line(text, "", "SUBJECT is the caller as the audit in the log names them");
+    }
+}
+
+/// How one signs in by a mode, with the headers it wants.
+fn way_in(mode: &ModeSettings) -> String {
+    match mode {
+        ModeSettings::ApiKey(settings) => {
+            let key = if mode.is_issued() { "API key" } else { "API key of the system behind" };
+            if settings.header.is_bearer() {
+                format!("{key}, sent as `Authorization: Bearer KEY`")
+            } else {
+                format!("{key}, sent in the header `{}`", settings.header.title())
             }
+        }
+        ModeSettings::Headers(settings) => {
+            let whose =
+                if mode.is_issued() { "each with the API key made for it" } else { "with values of the system behind" };
+            format!("headers {}, {whose}", named(&settings.headers))
         }
     }
 }
 
-fn create_command(facts: &Facts<'_>) -> String {
-    match facts.config {
-        Some(config) => format!("bridgehead keys create --for alice@example.com -c {}", config.display()),
-        None => "made by the program that runs this server".to_owned(),
+/// Names of headers: `X-Api-Key`, `X-Tenant`, `X-Region` (optional).
+fn named(headers: &CallerHeaders) -> String {
+    let required = headers.required().iter().map(|header| format!("`{}`", header.title()));
+    let optional = headers.optional().iter().map(|header| format!("`{}` (optional)", header.title()));
+    required.chain(optional).collect::<Vec<_>>().join(", ")
+}
+
+fn commands(text: &mut String, label: &str, commands: &[String]) {
+    for (index, command) in commands.iter().enumerate() {
+        line(text, if index == 0 { label } else { "" }, command);
+    }
+}
+
+/// How keys are made: one command for the mode `api_key`, one for each header of `headers`.
+fn create_commands(facts: &Facts<'_>) -> Vec<String> {
+    let Some(config) = facts.config else {
+        return vec!["made by the program that runs this server".to_owned()];
+    };
+    let create = |header: Option<&KeyHeader>| {
+        let header = header.map(|header| format!(" --header {}", header.title())).unwrap_or_default();
+        format!("bridgehead keys create --for alice@example.com{header} -c {}", config.display())
+    };
+    let of_mode = |mode: &ModeSettings| match mode {
+        ModeSettings::ApiKey(_) => vec![create(None)],
+        ModeSettings::Headers(settings) => {
+            settings.headers.required().iter().map(|header| create(Some(header))).collect()
+        }
+    };
+    facts.settings.auth.modes().iter().filter(|mode| mode.is_issued()).flat_map(of_mode).collect()
+}
+
+/// What to choose and enter in Duvo for a mode.
+fn method(mode: &ModeSettings) -> String {
+    let own = if mode.is_issued() { "" } else { " of the system behind" };
+    match mode {
+        ModeSettings::ApiKey(settings) if settings.header.is_bearer() => {
+            format!("API key; each teammate enters their own key{own}")
+        }
+        ModeSettings::ApiKey(settings) => {
+            format!("Custom headers, with `{}`; each teammate enters their own key{own}", settings.header.title())
+        }
+        ModeSettings::Headers(settings) => {
+            let what = if mode.is_issued() { "keys, one for each header" } else { "values" };
+            format!("Custom headers, with {}; each teammate enters their own {what}{own}", named(&settings.headers))
+        }
     }
 }
 
 fn in_duvo(text: &mut String, facts: &Facts<'_>) {
     line(text, "In Duvo", &format!("Connections → Add custom MCP → name `{}`, URL as above", facts.settings.name));
-    let method = match &facts.settings.auth {
-        AuthSettings::Open => "authentication: None".to_owned(),
-        AuthSettings::SignIn(modes) => match modes.first() {
-            Some(ModeSettings::ApiKey(settings)) if !settings.header.is_bearer() => {
-                format!(
-                    "authentication: Custom headers, with `{}`; each teammate enters their own key",
-                    settings.header.title()
-                )
-            }
-            _ => "authentication: API key; each teammate enters their own key".to_owned(),
-        },
-    };
-    line(text, "", &method);
+    let modes = facts.settings.auth.modes();
+    if modes.is_empty() {
+        line(text, "", "authentication: None");
+    }
+    for (index, mode) in modes.iter().enumerate() {
+        let label = if index == 0 { "authentication" } else { "or" };
+        line(text, "", &format!("{label}: {}", method(mode)));
+    }
     if facts.loopback && facts.endpoint_url.starts_with("http://") {
         line(text, "", "Duvo calls from the internet, over HTTPS: this address is for this machine alone.");
         line(text, "", "Put a TLS proxy in front and set server.public_url to the address it has outside.");

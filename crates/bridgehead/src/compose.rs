@@ -5,26 +5,29 @@
 //! all of these → [`Composed`], which binds and serves.
 
 mod audit_log;
+mod modes;
+mod probe;
 mod signal;
+mod sources;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use bridgehead_auth::{
-    ApiKeyMode, CreateError, IssuedKeys, Mode, Modes, NewKey, OpenMode, Peppers, RootKeys, SecretsError, StoreError,
+    CreateError, Fingerprints, IssuedKeys, NewKey, Peppers, Probe, RootKeys, SecretsError, StoreError, SubjectBlocks,
 };
 use bridgehead_core::{
-    AuditSink, Catalog, Clock, Endpoint, EndpointId, OsRandomness, Pipeline, Randomness, ScopeSet, Secret, Source,
-    SystemClock, catalog::NamedSource,
+    AuditSink, Catalog, Clock, Endpoint, EndpointId, OsRandomness, Pipeline, Randomness, ScopeSet, Secret, SystemClock,
+    catalog::NamedSource,
 };
+use bridgehead_outbound::Net;
 use bridgehead_server::{App, Bound, Metrics, ServerSettings, app::Parts, ops::health::Readiness};
-use bridgehead_sources::sql::SqlSource;
 use bridgehead_stores::{Store, StoreUrl};
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{
     Fault, Faults, KeyPath, Places, Settings,
-    settings::{AuthSettings, ModeSettings, PublicUrl, SecretSettings, SourceKind, StoreSettings},
+    settings::{ModeSettings, PublicUrl, SecretSettings, StoreSettings},
 };
 
 pub use audit_log::AuditLog;
@@ -35,19 +38,37 @@ const FIRST_SUBJECT: &str = "you@localhost";
 /// How long the key of the first run is good.
 const FIRST_KEY_LASTS: SignedDuration = SignedDuration::from_hours(24);
 
-/// Time and chance, as the app gets them.
+/// Time, chance and the way out, as the app gets them.
 #[derive(Clone)]
 pub struct Ambient {
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes keys and ids.
     pub randomness: Arc<dyn Randomness>,
+    /// How systems behind are reached.
+    pub net: Net,
 }
 
 impl Default for Ambient {
     /// The machine's own.
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), randomness: Arc::new(OsRandomness) }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Self { net: Net::system(clock.clone()), clock, randomness: Arc::new(OsRandomness) }
+    }
+}
+
+/// What code brings beside the configuration.
+#[derive(Clone, Default)]
+pub struct FromCode {
+    /// Sources that the configuration cannot name.
+    pub sources: Vec<NamedSource>,
+    /// How sources are asked about a caller's credential, by the name that `probe.source` gives.
+    pub probes: Vec<(String, Arc<dyn Probe>)>,
+}
+
+impl From<Vec<NamedSource>> for FromCode {
+    fn from(sources: Vec<NamedSource>) -> Self {
+        Self { sources, probes: Vec::new() }
     }
 }
 
@@ -77,10 +98,15 @@ pub enum ComposeError {
     },
 }
 
-/// The keys that are issued here, and the store they live in.
+/// The keys that are issued here, what is known of callers who have none, and the store all of it
+/// lives in.
 pub struct Keyring {
     /// Makes, lists, revokes and checks keys.
     pub keys: Arc<IssuedKeys>,
+    /// Cuts callers off by name.
+    pub blocks: SubjectBlocks,
+    /// Names callers by what they hand over for the system behind.
+    pub fingerprints: Fingerprints,
     /// Where they live.
     pub store: Arc<Store>,
 }
@@ -94,11 +120,13 @@ pub async fn keyring(settings: &Settings, ambient: &Ambient) -> Result<Keyring, 
     let url = match &settings.store {
         StoreSettings::Memory => StoreUrl::Memory,
         StoreSettings::Sqlite(path) => StoreUrl::Sqlite(path.clone()),
+        StoreSettings::Postgres(url) => StoreUrl::Postgres(url.clone()),
     };
     let store = Arc::new(Store::open(&url).await?);
     let keys =
         IssuedKeys::new(store.keys.clone(), Peppers::derive(&roots), ambient.clock.clone(), ambient.randomness.clone());
-    Ok(Keyring { keys: Arc::new(keys), store })
+    let blocks = SubjectBlocks::new(store.subjects.clone(), ambient.clock.clone());
+    Ok(Keyring { keys: Arc::new(keys), blocks, fingerprints: Fingerprints::derive(&roots), store })
 }
 
 fn root_keys(settings: &SecretSettings, ambient: &Ambient) -> Result<RootKeys, ComposeError> {
@@ -126,63 +154,68 @@ fn root_keys(settings: &SecretSettings, ambient: &Ambient) -> Result<RootKeys, C
     Ok(all.unwrap_or_else(|| RootKeys::generate(&*ambient.randomness)))
 }
 
-/// Opens every source and checks every tool.
+/// Opens every source and checks every tool, and that every policy has one.
 ///
 /// # Errors
-/// Every fault of every source and tool at once, each with its line.
+/// Every fault at once, each with its line.
 pub async fn catalog(
     settings: &Settings,
     places: &Places,
     ambient: &Ambient,
     more: Vec<NamedSource>,
 ) -> Result<Catalog, Faults> {
-    let (mut sources, mut faults) = (Vec::new(), Vec::new());
-    for source_settings in &settings.sources {
-        let around = KeyPath::of(["sources", &source_settings.name]);
-        let source: Arc<dyn Source> = match &source_settings.kind {
-            SourceKind::Sql(sql) => match SqlSource::open(sql.clone(), ambient.clock.clone()).await {
-                Ok(source) => Arc::new(source),
-                Err(found) => {
-                    faults.extend(found.into_iter().map(|fault| {
-                        let path = fault.path.iter().fold(around.clone(), |path, key| path.key(key));
-                        places.fault_in_words(&path, &fault.message)
-                    }));
-                    continue;
-                }
-            },
-        };
-        sources.push(NamedSource {
-            name: source_settings.name.as_str().into(),
-            prefix: source_settings.prefix.clone(),
-            source,
-        });
-    }
-    if !faults.is_empty() {
-        return Err(Faults::new(faults));
-    }
-    sources.extend(more);
-    let catalog = Catalog::build(sources, &settings.policies).map_err(|found| {
-        let fault = |fault: bridgehead_core::CatalogFault| {
-            let path = KeyPath::of(["sources", &*fault.address.source, "tools", &*fault.address.tool]);
-            places.fault_in_words(&path, &fault.message)
-        };
-        Faults::new(found.into_iter().map(fault).collect())
-    })?;
+    let catalog = tools(settings, places, ambient, more).await?;
     let addresses: Vec<_> = catalog.entries().iter().map(|entry| entry.tool.address.clone()).collect();
     let unused: Vec<Fault> = settings
         .policies
         .unused(&addresses)
         .map(|pattern| {
-            let path = KeyPath::of(["policy", pattern]);
-            let message = "no tool has an address that this pattern fits".to_owned();
             places.fault(
-                &path,
-                message,
-                "write it as SOURCE.TOOL or SOURCE.*; `bridgehead tools` lists the addresses".to_owned(),
+                &KeyPath::of(["policy", pattern]),
+                "no tool has an address that this pattern fits",
+                "write it as SOURCE.TOOL or SOURCE.*; `bridgehead tools` lists the addresses",
             )
         })
         .collect();
     if unused.is_empty() { Ok(catalog) } else { Err(Faults::new(unused)) }
+}
+
+/// Opens every source and checks every tool.
+///
+/// # Errors
+/// Every fault of every source and tool at once, each with its line.
+pub async fn tools(
+    settings: &Settings,
+    places: &Places,
+    ambient: &Ambient,
+    more: Vec<NamedSource>,
+) -> Result<Catalog, Faults> {
+    let (mut opened, mut faults) = (Vec::new(), Vec::new());
+    for source_settings in &settings.sources {
+        match sources::open(source_settings, ambient).await {
+            Ok(source) => opened.push(NamedSource {
+                name: source_settings.name.as_str().into(),
+                prefix: source_settings.prefix.clone(),
+                source,
+            }),
+            Err(found) => faults.extend(found.into_iter().map(|fault| {
+                let around = KeyPath::of(["sources", &source_settings.name]);
+                let path = fault.path.iter().fold(around, |path, key| path.key(key));
+                places.fault_in_words(&path, &fault.message)
+            })),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Faults::new(faults));
+    }
+    opened.extend(more);
+    Catalog::build(opened, &settings.policies).map_err(|found| {
+        let fault = |fault: bridgehead_core::CatalogFault| {
+            let path = KeyPath::of(["sources", &*fault.address.source, "tools", &*fault.address.tool]);
+            places.fault_in_words(&path, &fault.message)
+        };
+        Faults::new(found.into_iter().map(fault).collect())
+    })
 }
 
 /// An app that is bound to its addresses and ready to serve.
@@ -205,17 +238,19 @@ pub async fn compose(
     settings: &Settings,
     places: &Places,
     ambient: &Ambient,
-    more: Vec<NamedSource>,
+    more: impl Into<FromCode>,
 ) -> Result<Composed, ComposeError> {
+    let from_code = more.into();
     let keyring = keyring(settings, ambient).await?;
-    let catalog = catalog(settings, places, ambient, more).await?;
+    let catalog = catalog(settings, places, ambient, from_code.sources.clone()).await?;
     let metrics = Metrics::default();
     let audit: Vec<Arc<dyn AuditSink>> = vec![Arc::new(AuditLog), Arc::new(metrics.clone())];
     let pipeline = Pipeline::new(ambient.clock.clone(), Arc::new(audit));
     let id = EndpointId::main();
     let endpoint =
         Arc::new(Endpoint::new(id.clone(), settings.name.clone(), settings.instructions.clone(), catalog, pipeline));
-    let modes = Arc::new(modes(&settings.auth, &keyring, &id, &settings.name));
+    let around = modes::Around { settings, places, ambient, keyring: &keyring, from_code: &from_code };
+    let modes = Arc::new(modes::modes(&around, &id)?);
     let server = server_settings(settings);
     let bound = bind(server.listen).await?;
     let admin = match server.admin_listen {
@@ -244,22 +279,6 @@ pub async fn compose(
 
 async fn bind(address: SocketAddr) -> Result<Bound, ComposeError> {
     bridgehead_server::bind(address).await.map_err(|cause| ComposeError::Listen { address, cause })
-}
-
-fn modes(auth: &AuthSettings, keyring: &Keyring, endpoint: &EndpointId, name: &str) -> Modes {
-    let modes: Vec<Box<dyn Mode>> = match auth {
-        AuthSettings::Open => vec![Box::new(OpenMode)],
-        AuthSettings::SignIn(modes) => modes
-            .iter()
-            .map(|mode| match mode {
-                ModeSettings::ApiKey(settings) => {
-                    let header = settings.header.clone();
-                    Box::new(ApiKeyMode::new(keyring.keys.clone(), header, endpoint.clone())) as Box<dyn Mode>
-                }
-            })
-            .collect(),
-    };
-    Modes::new(name, modes)
 }
 
 fn server_settings(settings: &Settings) -> ServerSettings {
@@ -295,8 +314,8 @@ impl Composed {
     /// # Errors
     /// The store cannot be read or written.
     pub async fn first_key(&self, settings: &Settings, ambient: &Ambient) -> Result<Option<Secret>, ComposeError> {
-        let asks = |modes: &[ModeSettings]| modes.iter().any(|mode| matches!(mode, ModeSettings::ApiKey(_)));
-        let issued = matches!(&settings.auth, AuthSettings::SignIn(modes) if asks(modes));
+        let takes_one = |mode: &ModeSettings| matches!(mode, ModeSettings::ApiKey(_)) && mode.is_issued();
+        let issued = settings.auth.modes().iter().any(takes_one);
         if !(issued && self.address().ip().is_loopback() && self.keyring.keys.is_empty().await?) {
             return Ok(None);
         }

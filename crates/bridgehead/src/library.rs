@@ -20,6 +20,7 @@ use crate::{
         Places, Settings,
         settings::{
             ApiKeySettings, AuthSettings, ModeSettings, PublicUrl, SecretSettings, ServerSettings, StoreSettings,
+            VerifySettings,
         },
     },
 };
@@ -238,7 +239,8 @@ impl Server {
         let (auth, store, make) = match self.auth.as_ref().ok_or(Error::AuthNotStated)? {
             Auth::Open => (AuthSettings::Open, StoreSettings::Memory, None),
             Auth::IssuedKeys(file) => {
-                let mode = ModeSettings::ApiKey(ApiKeySettings { header: KeyHeader::bearer() });
+                let settings = ApiKeySettings { header: KeyHeader::bearer(), verify: VerifySettings::Issued };
+                let mode = ModeSettings::ApiKey(settings);
                 let keys = file.with_file_name("bridgehead.keys");
                 (AuthSettings::SignIn(vec![mode]), StoreSettings::Sqlite(file.clone()), Some(keys))
             }

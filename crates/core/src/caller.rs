@@ -52,6 +52,15 @@ impl ScopeSet {
         self.0.contains(scope) || (scope == "tools:read" && self.0.contains("tools:write"))
     }
 
+    /// What both sets grant.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Self {
+        let granted_by = |one: &Self, scope: &&String| one.grants(scope);
+        let here = self.0.iter().filter(|scope| granted_by(other, scope));
+        let there = other.0.iter().filter(|scope| granted_by(self, scope));
+        Self(here.chain(there).cloned().collect())
+    }
+
     /// Adds one scope token.
     ///
     /// # Errors
@@ -176,6 +185,22 @@ mod tests {
         let scopes = ScopeSet::parse("tools:write").unwrap();
         assert!(scopes.grants("tools:read") && scopes.grants("tools:write") && !scopes.grants("admin"));
         assert!(!ScopeSet::parse("tools:read").unwrap().grants("tools:write"));
+    }
+
+    #[test]
+    fn common_is_what_both_grant() {
+        let rows = [
+            ("tools:read tools:write", "tools:write", "tools:read tools:write"),
+            ("tools:write", "tools:read", "tools:read"),
+            ("tools:read a", "tools:read b", "tools:read"),
+            ("a", "b", ""),
+            ("", "tools:write", ""),
+        ];
+        for (one, other, common) in rows {
+            let (one, other) = (ScopeSet::parse(one).unwrap(), ScopeSet::parse(other).unwrap());
+            assert_eq!(one.common(&other).to_string(), common);
+            assert_eq!(other.common(&one).to_string(), common);
+        }
     }
 
     #[test]

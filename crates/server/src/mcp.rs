@@ -31,6 +31,9 @@ use crate::ServerSettings;
 
 const ACCEPT_BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 
+const NO_MESSAGE: &str = "Invalid Request: this JSON is no message of MCP. A request has jsonrpc \"2.0\", an id that is \
+                          a string or a whole number, a method and, where the method wants them, params.";
+
 /// A tool as `tools/list` shows it to a client: one JSON object (MCP `Tool`).
 #[must_use]
 pub fn tool_on_the_wire(tool: &bridgehead_core::Tool) -> Value {
@@ -93,7 +96,7 @@ impl McpService {
             let mut response = rmcp.handle(request).await.map(Body::new);
             // rmcp answers 415 to JSON that is no message of MCP; that is no matter of media types.
             if said_json && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-                *response.status_mut() = StatusCode::BAD_REQUEST;
+                response = (StatusCode::BAD_REQUEST, NO_MESSAGE).into_response();
             }
             refusals_as_json(response, id).await
         });

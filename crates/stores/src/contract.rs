@@ -1,7 +1,9 @@
-//! What every store has to keep. A store's own tests call [`key_store`] with a way to make an
-//! empty one; a broken promise is a failed assertion.
+//! What every store has to keep. A store's own tests call [`key_store`] and [`subject_store`] with
+//! a way to make an empty one; a broken promise is a failed assertion.
 
 #![allow(clippy::expect_used, reason = "a suite of assertions, which no shipped code calls")]
+
+mod subjects;
 
 use std::{future::Future, sync::Arc};
 
@@ -10,6 +12,8 @@ use bridgehead_auth::{
 };
 use bridgehead_core::{EndpointId, ScopeSet};
 use jiff::Timestamp;
+
+pub use subjects::subject_store;
 
 /// How many tasks try the same thing at once.
 const CROWD: usize = 8;
@@ -164,10 +168,11 @@ async fn a_use_never_moves_back(store: &dyn KeyStore) -> Result<(), StoreError> 
 }
 
 /// Runs `attempt` in [`CROWD`] tasks at once and collects what came of it.
-async fn crowd<T, Attempt, Tried>(store: &Arc<dyn KeyStore>, attempt: Attempt) -> Result<Vec<T>, StoreError>
+async fn crowd<S, T, Attempt, Tried>(store: &Arc<S>, attempt: Attempt) -> Result<Vec<T>, StoreError>
 where
+    S: ?Sized,
     T: Send + 'static,
-    Attempt: Fn(Arc<dyn KeyStore>, usize) -> Tried,
+    Attempt: Fn(Arc<S>, usize) -> Tried,
     Tried: Future<Output = Result<T, StoreError>> + Send + 'static,
 {
     let tasks: Vec<_> = (0..CROWD).map(|number| tokio::spawn(attempt(store.clone(), number))).collect();

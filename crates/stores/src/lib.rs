@@ -1,19 +1,24 @@
-//! Where state lives: [`memory`] and [`sqlite`], behind the traits of `bridgehead-auth`.
+//! Where state lives: [`memory`], [`sqlite`] and [`postgres`], behind the traits of
+//! `bridgehead-auth`.
 //!
 //! [`Store`] is what a composed app holds; which kind it is, only [`Store::open`] knows. Each
 //! kind passes the same suite (`contract`, with the feature of that name).
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod key_row;
 pub mod memory;
+mod migrate;
+pub mod postgres;
 pub mod sqlite;
 pub mod url;
 
 use std::sync::Arc;
 
-use bridgehead_auth::{KeyStore, StoreError};
+use bridgehead_auth::{KeyStore, StoreError, SubjectStore};
 
 pub use memory::Memory;
+pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use url::{StoreUrl, StoreUrlError};
 
@@ -21,12 +26,15 @@ pub use url::{StoreUrl, StoreUrlError};
 pub struct Store {
     /// The records of issued keys.
     pub keys: Arc<dyn KeyStore>,
+    /// The callers who are cut off by name.
+    pub subjects: Arc<dyn SubjectStore>,
     backend: Backend,
 }
 
 enum Backend {
     Memory,
     Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 impl std::fmt::Debug for Store {
@@ -47,25 +55,34 @@ impl Store {
         match url {
             StoreUrl::Memory => Ok(Self::memory()),
             StoreUrl::Sqlite(path) => Ok(Self::sqlite(Sqlite::open(path).await?)),
+            StoreUrl::Postgres(url) => Ok(Self::postgres(Postgres::open(url).await?)),
         }
     }
 
     /// A store that forgets everything when the process ends.
     #[must_use]
     pub fn memory() -> Self {
-        Self { keys: Arc::new(Memory::default()), backend: Backend::Memory }
+        let memory = Arc::new(Memory::default());
+        Self { keys: memory.clone(), subjects: memory, backend: Backend::Memory }
     }
 
     fn sqlite(sqlite: Sqlite) -> Self {
-        Self { keys: Arc::new(sqlite.clone()), backend: Backend::Sqlite(sqlite) }
+        let shared = Arc::new(sqlite.clone());
+        Self { keys: shared.clone(), subjects: shared, backend: Backend::Sqlite(sqlite) }
     }
 
-    /// What kind of store it is, for logs: `memory` or `sqlite`.
+    fn postgres(postgres: Postgres) -> Self {
+        let shared = Arc::new(postgres.clone());
+        Self { keys: shared.clone(), subjects: shared, backend: Backend::Postgres(postgres) }
+    }
+
+    /// What kind of store it is, for logs: `memory`, `sqlite` or `postgres`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self.backend {
             Backend::Memory => "memory",
             Backend::Sqlite(_) => "sqlite",
+            Backend::Postgres(_) => "postgres",
         }
     }
 
@@ -77,6 +94,7 @@ impl Store {
         match &self.backend {
             Backend::Memory => Ok(()),
             Backend::Sqlite(sqlite) => sqlite.ready().await,
+            Backend::Postgres(postgres) => postgres.ready().await,
         }
     }
 
@@ -86,6 +104,7 @@ impl Store {
         match &self.backend {
             Backend::Memory => {}
             Backend::Sqlite(sqlite) => sqlite.close().await,
+            Backend::Postgres(postgres) => postgres.close().await,
         }
     }
 }

@@ -6,18 +6,26 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bridgehead_auth::{Insertion, KeyId, KeyRecord, KeyStore, Revocation, StoreError, keys::to_microsecond};
+use bridgehead_auth::{
+    Denial, DeniedSubject, Insertion, KeyId, KeyRecord, KeyStore, Readmission, Revocation, StoreError, SubjectStore,
+    keys::to_microsecond,
+};
 use jiff::Timestamp;
 
 /// Everything in maps behind one lock each.
 #[derive(Debug, Default)]
 pub struct Memory {
     keys: Mutex<BTreeMap<KeyId, KeyRecord>>,
+    denied: Mutex<BTreeMap<String, Timestamp>>,
 }
 
 impl Memory {
     fn keys(&self) -> MutexGuard<'_, BTreeMap<KeyId, KeyRecord>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn denied(&self) -> MutexGuard<'_, BTreeMap<String, Timestamp>> {
+        self.denied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,6 +78,35 @@ impl KeyStore for Memory {
     }
 }
 
+#[async_trait]
+impl SubjectStore for Memory {
+    async fn deny_subject(&self, subject: &str, at: Timestamp) -> Result<Denial, StoreError> {
+        let mut denied = self.denied();
+        if denied.contains_key(subject) {
+            return Ok(Denial::AlreadyDenied);
+        }
+        denied.insert(subject.to_owned(), to_microsecond(at));
+        Ok(Denial::Denied)
+    }
+
+    async fn allow_subject(&self, subject: &str) -> Result<Readmission, StoreError> {
+        Ok(if self.denied().remove(subject).is_some() { Readmission::Allowed } else { Readmission::NotDenied })
+    }
+
+    async fn denied_subjects(&self) -> Result<Vec<DeniedSubject>, StoreError> {
+        let subject =
+            |(subject, at): (&String, &Timestamp)| DeniedSubject { subject: subject.as_str().into(), denied_at: *at };
+        let mut denied: Vec<_> = self.denied().iter().map(subject).collect();
+        // The map is in the order of names, and sorting keeps the order of equals.
+        denied.sort_by_key(|one| one.denied_at);
+        Ok(denied)
+    }
+
+    async fn denied_since(&self, subject: &str) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.denied().get(subject).copied())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{future::ready, sync::Arc};
@@ -79,5 +116,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn memory_keeps_the_contract() {
         crate::contract::key_store(|| ready(Ok(Arc::new(Memory::default()) as Arc<dyn KeyStore>))).await.unwrap();
+        let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn SubjectStore>));
+        crate::contract::subject_store(make).await.unwrap();
     }
 }

@@ -4,6 +4,7 @@
 mod error;
 mod keys;
 mod migrations;
+mod subjects;
 
 #[cfg(test)]
 #[cfg(unix)]

@@ -6,11 +6,17 @@ use std::{
     str::FromStr,
 };
 
+use bridgehead_core::Secret;
+
+use crate::postgres;
+
 /// Which store to open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreUrl {
     /// `sqlite:PATH`: one file.
     Sqlite(PathBuf),
+    /// `postgres://USER:PASSWORD@HOST/DATABASE`: a database on a server, shared by all replicas.
+    Postgres(Secret),
     /// `memory:`: forgotten when the process ends.
     Memory,
 }
@@ -22,13 +28,13 @@ pub enum StoreUrlError {
     #[error("a store is named by a URL: `sqlite:bridgehead.db` for a file, or `memory:` for none")]
     NoScheme,
     /// A kind of store that this version does not have, though a later one may.
-    #[error("stores of the kind `{scheme}` are not in this version. Use `sqlite:bridgehead.db`")]
+    #[error("stores of the kind `{scheme}` are not in this version. Use `sqlite:bridgehead.db` or `postgres://…`")]
     NotInThisVersion {
         /// The scheme.
         scheme: String,
     },
     /// A scheme that names no kind of store.
-    #[error("`{scheme}:` names no kind of store. Use `sqlite:bridgehead.db`, or `memory:`")]
+    #[error("`{scheme}:` names no kind of store. Use `sqlite:bridgehead.db`, `postgres://…` or `memory:`")]
     UnknownScheme {
         /// The scheme.
         scheme: String,
@@ -36,6 +42,14 @@ pub enum StoreUrlError {
     /// `sqlite:` without a file.
     #[error("`sqlite:` needs the name of a file after it: `sqlite:bridgehead.db`")]
     NoPath,
+    /// `postgres://` and something that cannot be read.
+    #[error(
+        "{what}. Write `postgres://USER:PASSWORD@HOST:5432/DATABASE`, and in user and password %40 for @, %3A for : and %2F for /"
+    )]
+    Postgres {
+        /// What is wrong with it.
+        what: String,
+    },
     /// SQLite's own name for a database without a file.
     #[error("write `memory:` for a store that is forgotten when the server stops")]
     SqliteInMemory,
@@ -48,8 +62,8 @@ pub enum StoreUrlError {
 }
 
 impl StoreUrl {
-    /// Reads `sqlite:PATH` (also `sqlite:///PATH`) or `memory:`. The path is taken as it stands,
-    /// without percent-decoding.
+    /// Reads `sqlite:PATH` (also `sqlite:///PATH`), `postgres://…` or `memory:`. The path is taken
+    /// as it stands, without percent-decoding.
     ///
     /// # Errors
     /// [`StoreUrlError`].
@@ -60,9 +74,11 @@ impl StoreUrl {
             "memory" if rest.is_empty() || rest == "//" => Ok(Self::Memory),
             "memory" => Err(StoreUrlError::Surplus { what: "a store in memory has no name and no settings" }),
             "sqlite" => sqlite_path(rest).map(Self::Sqlite),
-            "postgres" | "postgresql" | "mysql" | "mariadb" | "redis" | "rediss" | "valkey" => {
-                Err(StoreUrlError::NotInThisVersion { scheme })
+            "postgres" | "postgresql" => {
+                postgres::options(text).map_err(|what| StoreUrlError::Postgres { what })?;
+                Ok(Self::Postgres(Secret::new(text.to_owned())))
             }
+            "mysql" | "mariadb" | "redis" | "rediss" | "valkey" => Err(StoreUrlError::NotInThisVersion { scheme }),
             _ if is_scheme(&scheme) => Err(StoreUrlError::UnknownScheme { scheme }),
             _ => Err(StoreUrlError::NoScheme),
         }
@@ -73,7 +89,7 @@ impl StoreUrl {
     pub fn relative_to(self, directory: &Path) -> Self {
         match self {
             Self::Sqlite(path) => Self::Sqlite(directory.join(path)),
-            Self::Memory => Self::Memory,
+            other @ (Self::Postgres(_) | Self::Memory) => other,
         }
     }
 }
@@ -108,9 +124,11 @@ impl FromStr for StoreUrl {
 }
 
 impl fmt::Display for StoreUrl {
+    /// Shows nothing of a URL that may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(_) => f.write_str(postgres::NAME),
             Self::Memory => f.write_str("memory:"),
         }
     }
@@ -149,9 +167,26 @@ mod tests {
 
     #[test]
     fn a_store_of_later_versions_is_named_and_its_password_is_not() {
-        let error = StoreUrl::parse("postgres://bridgehead:hunter2@db/bridgehead").unwrap_err();
-        assert_eq!(error, StoreUrlError::NotInThisVersion { scheme: "postgres".into() });
+        let error = StoreUrl::parse("mysql://bridgehead:hunter2@db/bridgehead").unwrap_err();
+        assert_eq!(error, StoreUrlError::NotInThisVersion { scheme: "mysql".into() });
         assert!(error.to_string().contains("not in this version") && !error.to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_url_of_postgres_is_kept_secret() {
+        let url = StoreUrl::parse("postgres://bridgehead:hunter2@db/bridgehead?sslmode=require").unwrap();
+        assert!(matches!(&url, StoreUrl::Postgres(secret) if secret.expose().contains("hunter2")));
+        assert!(!format!("{url} {url:?}").contains("hunter2"));
+        for text in [
+            "postgres:hunter2",
+            "postgres://u:hunter2/@db",
+            "postgresql://u@db/b?sslmode=hunter2",
+            "postgres://u@db/b?pass=hunter2",
+        ] {
+            let error = StoreUrl::parse(text).unwrap_err();
+            assert!(matches!(error, StoreUrlError::Postgres { .. }), "{text}: {error:?}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{text}: {error}");
+        }
     }
 
     #[test]

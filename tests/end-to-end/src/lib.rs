@@ -9,4 +9,5 @@
 )]
 
 pub mod proxy;
+pub mod sample;
 pub mod sdk;

@@ -7,11 +7,13 @@ use std::{
 };
 
 use bridgehead::{
-    compose::{Ambient, Composed, compose},
+    compose::{Ambient, Composed, FromCode, compose},
     config::{self, Environment},
     core::{EndpointId, ScopeSet, catalog::NamedSource},
 };
-use bridgehead_auth::{KeyRecord, NewKey};
+use bridgehead_auth::{KeyRecord, NewKey, Probe};
+use bridgehead_core::Clock;
+use bridgehead_outbound::Net;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -34,7 +36,7 @@ INSERT INTO stock VALUES ('A-1', 'NORTH', 20), ('A-1', 'SOUTH', 5), ('A-2', 'NOR
 pub struct TestServerBuilder {
     config: String,
     files: Vec<(String, String)>,
-    sources: Vec<NamedSource>,
+    from_code: FromCode,
     variables: Vec<(String, String)>,
 }
 
@@ -49,7 +51,14 @@ impl TestServerBuilder {
     /// A source that the configuration cannot name.
     #[must_use]
     pub fn source(mut self, source: NamedSource) -> Self {
-        self.sources.push(source);
+        self.from_code.sources.push(source);
+        self
+    }
+
+    /// How the source of this name is asked about a caller's credential.
+    #[must_use]
+    pub fn probe(mut self, source: &str, probe: Arc<dyn Probe>) -> Self {
+        self.from_code.probes.push((source.to_owned(), probe));
         self
     }
 
@@ -69,8 +78,8 @@ impl TestServerBuilder {
         let path = directory.path().join("bridgehead.toml");
         std::fs::write(&path, &self.config).expect("a configuration for the test");
         let clock = MovableClock::default();
-        let first = Replica::start(&path, &clock, 1, &self.variables, self.sources.clone()).await;
-        TestServer { first, clock, path, variables: self.variables, sources: self.sources, _directory: directory }
+        let first = Replica::start(&path, &clock, 1, &self.variables, self.from_code.clone()).await;
+        TestServer { first, clock, path, variables: self.variables, from_code: self.from_code, _directory: directory }
     }
 }
 
@@ -101,6 +110,7 @@ pub struct Replica {
     /// The server's origin, for example `http://127.0.0.1:40123`.
     pub origin: String,
     keys: Arc<bridgehead_auth::IssuedKeys>,
+    blocks: bridgehead_auth::SubjectBlocks,
     client: reqwest::Client,
     shutdown: CancellationToken,
     serving: JoinHandle<()>,
@@ -112,36 +122,55 @@ impl Replica {
         clock: &MovableClock,
         seed: u64,
         variables: &[(String, String)],
-        sources: Vec<NamedSource>,
+        from_code: FromCode,
     ) -> Self {
         let environment = TestEnvironment {
             variables: variables.iter().cloned().collect(),
             directory: path.parent().expect("a directory").to_owned(),
         };
-        let loaded =
-            config::load(path, &environment).unwrap_or_else(|faults| panic!("the configuration is wrong:\n{faults}"));
-        let ambient = Ambient { clock: Arc::new(clock.clone()), randomness: Arc::new(SeededRandomness::new(seed)) };
-        let composed: Composed = compose(&loaded.settings, &loaded.places, &ambient, sources)
+        // Where code brings a source, the configuration need not have one.
+        let loaded = if from_code.sources.is_empty() {
+            config::load(path, &environment)
+        } else {
+            let text = std::fs::read_to_string(path).expect("the configuration of the test");
+            config::load_beside_code(path, &text, &environment)
+        };
+        let loaded = loaded.unwrap_or_else(|faults| panic!("the configuration is wrong:\n{faults}"));
+        let clock: Arc<dyn Clock> = Arc::new(clock.clone());
+        let randomness = Arc::new(SeededRandomness::new(seed));
+        let ambient = Ambient { net: Net::system(clock.clone()), clock, randomness };
+        let composed: Composed = compose(&loaded.settings, &loaded.places, &ambient, from_code)
             .await
             .unwrap_or_else(|error| panic!("{error}"));
         let origin = format!("http://{}", composed.address());
         let url = composed.app.endpoint_url();
-        let keys = composed.keyring.keys.clone();
+        let (keys, blocks) = (composed.keyring.keys.clone(), composed.keyring.blocks.clone());
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(composed.serve(shutdown.clone()));
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { url, origin, keys, client, shutdown, serving }
+        Self { url, origin, keys, blocks, client, shutdown, serving }
     }
 
     /// Makes a key, good for `hours` from the clock's now.
     pub async fn key(&self, subject: &str, scopes: &str, expires_at: Option<Timestamp>) -> (KeyRecord, String) {
+        self.key_in(None, subject, scopes, expires_at).await
+    }
+
+    /// As [`Replica::key`], for the one header it may arrive in.
+    pub async fn key_in(
+        &self,
+        header: Option<&str>,
+        subject: &str,
+        scopes: &str,
+        expires_at: Option<Timestamp>,
+    ) -> (KeyRecord, String) {
         let new = NewKey {
             endpoint: EndpointId::main(),
             subject: subject.to_owned(),
             scopes: ScopeSet::parse(scopes).expect("scopes"),
             expires_at,
             label: None,
-            header: None,
+            header: header.map(str::to_owned),
         };
         let (record, key) = self.keys.create(new).await.expect("a key");
         (record, key.expose().to_owned())
@@ -150,6 +179,11 @@ impl Replica {
     /// Revokes a key.
     pub async fn revoke(&self, record: &KeyRecord) {
         self.keys.revoke(&record.id).await.expect("a store");
+    }
+
+    /// Cuts a caller off by name.
+    pub async fn block(&self, subject: &str) {
+        self.blocks.block(subject).await.expect("a store");
     }
 
     /// A POST to the endpoint with the headers every client sends; the rest is the test's.
@@ -212,7 +246,7 @@ pub struct TestServer {
     pub clock: MovableClock,
     path: PathBuf,
     variables: Vec<(String, String)>,
-    sources: Vec<NamedSource>,
+    from_code: FromCode,
     _directory: TempDir,
 }
 
@@ -225,7 +259,7 @@ impl TestServer {
 
     /// Another server on the same configuration, store and databases.
     pub async fn replica(&self) -> Replica {
-        Replica::start(&self.path, &self.clock, 2, &self.variables, self.sources.clone()).await
+        Replica::start(&self.path, &self.clock, 2, &self.variables, self.from_code.clone()).await
     }
 
     /// The directory with the configuration and whatever stands beside it.
@@ -237,7 +271,6 @@ impl TestServer {
     /// A moment `seconds` from the clock's now.
     #[must_use]
     pub fn in_seconds(&self, seconds: i64) -> Timestamp {
-        use bridgehead_core::Clock;
         self.clock.now() + SignedDuration::from_secs(seconds)
     }
 

@@ -12,11 +12,11 @@ use crate::{
 };
 
 fn modes(keys: &Arc<IssuedKeys>, header: &str) -> Modes {
-    let mode = ApiKeyMode::new(keys.clone(), KeyHeader::parse(header).unwrap(), EndpointId::main());
+    let mode = ApiKeyMode::issued(keys.clone(), KeyHeader::parse(header).unwrap(), EndpointId::main());
     Modes::new("Warehouse", vec![Box::new(mode)])
 }
 
-fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+pub(super) fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in lines {
         headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
@@ -24,7 +24,7 @@ fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
     headers
 }
 
-async fn rejection(modes: &Modes, lines: &[(&'static str, &str)]) -> Rejection {
+pub(super) async fn rejection(modes: &Modes, lines: &[(&'static str, &str)]) -> Rejection {
     modes.authenticate(&headers(lines)).await.unwrap_err()
 }
 
@@ -202,7 +202,7 @@ async fn modes_stand_side_by_side() {
     let (_, secret) = desk.create(for_alice()).await;
     let key = secret.expose();
     for turned in [false, true] {
-        let api_key = ApiKeyMode::new(desk.keys.clone(), KeyHeader::bearer(), EndpointId::main());
+        let api_key = ApiKeyMode::issued(desk.keys.clone(), KeyHeader::bearer(), EndpointId::main());
         let mut list: Vec<Box<dyn Mode>> = vec![Box::new(api_key), Box::new(Tokens)];
         if turned {
             list.reverse();

@@ -1,11 +1,14 @@
 //! `bridgehead config check|schema`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Exit, Outcome, load, output};
 use crate::{
     compose::{self, Ambient},
-    config::{reference, schema, settings::SourceKind},
+    config::{
+        reference, schema,
+        settings::{Database, SourceKind, SourceSettings},
+    },
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -43,22 +46,46 @@ async fn check(config: Option<PathBuf>) -> Outcome {
         Ok(loaded) => loaded,
         Err(failure) => return Err(super::Failure { exit: Exit::No, ..failure }),
     };
-    let absent = loaded.settings.sources.iter().find_map(|source| match &source.kind {
-        SourceKind::Sql(sql) => (!sql.database.exists()).then_some((&source.name, &sql.database)),
-    });
-    if let Some((source, database)) = absent {
-        output::say(&format!(
-            "note: {} does not exist yet, so the statements of `{source}` were not tried on it; `bridgehead serve` makes it",
-            database.display()
-        ));
-        output::print(&format!("{}: no faults", path.display()));
-        return Ok(Exit::Well);
+    let mut settings = loaded.settings;
+    let (present, absent) = settings.sources.into_iter().partition(|source| absent_database(source).is_none());
+    settings.sources = present;
+    let absent: Vec<SourceSettings> = absent;
+    for source in &absent {
+        if let Some(database) = absent_database(source) {
+            output::say(&format!(
+                "note: {} does not exist yet, so the statements of `{}` were not tried on it; `bridgehead serve` makes it",
+                database.display(),
+                source.name
+            ));
+        }
     }
-    match compose::catalog(&loaded.settings, &loaded.places, &Ambient::default(), Vec::new()).await {
+    let ambient = Ambient::default();
+    let found = if absent.is_empty() {
+        compose::catalog(&settings, &loaded.places, &ambient, Vec::new()).await
+    } else {
+        compose::tools(&settings, &loaded.places, &ambient, Vec::new()).await
+    };
+    match found {
         Ok(catalog) => {
-            output::print(&format!("{}: no faults, {} tools", path.display(), catalog.entries().len()));
+            let tools = catalog.entries().len();
+            let tried = match tools {
+                1 => "1 tool".to_owned(),
+                n => format!("{n} tools"),
+            };
+            output::print(&format!("{}: no faults, {tried} tried", path.display()));
             Ok(Exit::Well)
         }
         Err(faults) => Err(super::Failure { exit: Exit::No, ..faults.into() }),
+    }
+}
+
+/// The file of a source's database, where it does not exist yet.
+fn absent_database(source: &SourceSettings) -> Option<&Path> {
+    match &source.kind {
+        SourceKind::Sql(sql) => match &sql.database {
+            Database::Sqlite { path, .. } => (!path.exists()).then_some(path.as_path()),
+            Database::Postgres { .. } => None,
+        },
+        SourceKind::Http(_) | SourceKind::OpenApi(_) => None,
     }
 }

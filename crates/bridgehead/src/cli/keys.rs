@@ -1,6 +1,9 @@
 //! `bridgehead keys create|list|revoke`. Works on the store while a server runs on it as well.
 
-use bridgehead_auth::{CreateError, KeyId, KeyRecord, NewKey, Revocation, StoreError};
+use bridgehead_auth::{
+    BlockError, CreateError, Denial, DeniedSubject, Fingerprint, KeyHeader, KeyId, KeyRecord, NewKey, Readmission,
+    Revocation, StoreError,
+};
 use bridgehead_core::{EndpointId, ScopeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -8,7 +11,7 @@ use serde_json::{Value, json};
 use super::{ConfigOption, Exit, Failure, Outcome, load, output, with_causes};
 use crate::{
     compose::{self, Ambient, Keyring},
-    config::settings::{StoreSettings, parse_duration},
+    config::settings::{AuthSettings, ModeSettings, StoreSettings, parse_duration},
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -24,7 +27,8 @@ pub(super) enum Command {
         /// What it lets them do; may be given more than once. Default: tools:read and tools:write.
         #[arg(long, value_name = "SCOPE")]
         scope: Vec<String>,
-        /// The one header it may arrive in. Default: whichever auth.api_key.header names.
+        /// The one header it may arrive in; with the mode `headers`, each header has a key of its own. Default:
+        /// whichever auth.api_key.header names.
         #[arg(long, value_name = "HEADER")]
         header: Option<String>,
         /// A remark for yourself.
@@ -36,7 +40,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// List all keys, oldest first.
+    /// List all keys, oldest first, and who is cut off by name.
     List {
         #[command(flatten)]
         config: ConfigOption,
@@ -44,10 +48,18 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Revoke a key; calls with it are refused from now on.
+    /// Revoke a key, or cut a caller off; calls with it, or by them, are refused from now on.
     Revoke {
-        /// The key's id, as `keys list` shows it.
-        id: String,
+        /// The key's id as `keys list` shows it; or a caller as the audit names them (`key-…`, or a mail address):
+        /// their keys are revoked, and whatever else they sign in with is refused.
+        #[arg(value_name = "ID|SUBJECT", required_unless_present = "subject")]
+        what: Option<String>,
+        /// A caller whose name is neither `key-…` nor a mail address.
+        #[arg(long, value_name = "NAME", conflicts_with = "what")]
+        subject: Option<String>,
+        /// Let a caller who was cut off in again. Revoked keys stay revoked.
+        #[arg(long)]
+        undo: bool,
         #[command(flatten)]
         config: ConfigOption,
     },
@@ -59,8 +71,9 @@ pub(super) async fn run(command: Command) -> Outcome {
             let scopes =
                 if scope.is_empty() { Ok(ScopeSet::read_and_write()) } else { ScopeSet::parse(&scope.join(" ")) };
             let scopes = scopes.map_err(|error| Failure::usage(error.to_string()))?;
-            let (keyring, ambient) = open(&config).await?;
+            let Opened { keyring, ambient, auth } = open(&config).await?;
             let expires_at = expires.as_deref().map(|text| expiry(text, ambient.clock.now())).transpose()?;
+            let remark = fits_no_mode(&auth, header.as_deref());
             let new = NewKey { endpoint: EndpointId::main(), subject, scopes, expires_at, label, header };
             let (record, key) = keyring.keys.create(new).await.map_err(create_failure)?;
             if json {
@@ -73,43 +86,157 @@ pub(super) async fn run(command: Command) -> Outcome {
                 output::print(key.expose());
                 output::say(&created(&record));
             }
+            if let Some(remark) = remark {
+                output::say(&remark);
+            }
             keyring.store.close().await;
             Ok(Exit::Well)
         }
         Command::List { config, json } => {
-            let (keyring, ambient) = open(&config).await?;
+            let Opened { keyring, ambient, .. } = open(&config).await?;
             let records = keyring.keys.list().await.map_err(store_failure)?;
+            let blocked = keyring.blocks.list().await.map_err(store_failure)?;
             keyring.store.close().await;
             if json {
-                output::print(&Value::from(records.iter().map(shown).collect::<Vec<_>>()).to_string());
-            } else if records.is_empty() {
+                let entries = records.iter().map(shown).chain(blocked.iter().map(shown_blocked));
+                output::print(&Value::from(entries.collect::<Vec<_>>()).to_string());
+                return Ok(Exit::Well);
+            }
+            if records.is_empty() {
                 output::say("No keys yet. Make one with `bridgehead keys create --for alice@example.com`.");
             } else {
                 output::print(&listed(&records, ambient.clock.now()));
             }
+            if !blocked.is_empty() {
+                output::print(&listed_blocked(&blocked, !records.is_empty()));
+            }
             Ok(Exit::Well)
         }
-        Command::Revoke { id, config } => {
-            let id = KeyId::parse(&id).map_err(|error| Failure::usage(error.to_string()))?;
-            let (keyring, _) = open(&config).await?;
-            let revoked = keyring.keys.revoke(&id).await.map_err(store_failure)?;
+        Command::Revoke { what, subject, undo, config } => {
+            let target = Target::read(what, subject)?;
+            let Opened { keyring, .. } = open(&config).await?;
+            let done = match &target {
+                Target::Key(_) if undo => Err(Failure::usage(
+                    "a key stays revoked. Make a new one with `bridgehead keys create`; --undo is for a caller who was cut off",
+                )),
+                Target::Key(id) => revoke_key(&keyring, id).await,
+                Target::Subject(subject) if undo => let_in(&keyring, subject).await,
+                Target::Subject(subject) => cut_off(&keyring, subject).await,
+            };
             keyring.store.close().await;
-            match revoked {
-                Revocation::Revoked => output::say(&format!("{id} is revoked: calls with it are refused from now on.")),
-                Revocation::AlreadyRevoked => output::say(&format!("{id} was revoked already.")),
-                Revocation::NotFound => {
-                    return Err(Failure {
-                        exit: Exit::No,
-                        message: format!("there is no key {id}; `bridgehead keys list` shows the ids"),
-                    });
-                }
-            }
+            output::say(&done?);
             Ok(Exit::Well)
         }
     }
 }
 
-async fn open(config: &ConfigOption) -> Result<(Keyring, Ambient), Failure> {
+/// What is revoked.
+enum Target {
+    Key(KeyId),
+    Subject(String),
+}
+
+impl Target {
+    /// A mistyped id must not become the name of somebody: a name that could be one is asked for
+    /// by `--subject`.
+    fn read(what: Option<String>, subject: Option<String>) -> Result<Self, Failure> {
+        match (what, subject) {
+            (_, Some(subject)) => Ok(Self::Subject(subject)),
+            (Some(what), None) if Fingerprint::is_subject(&what) || what.contains('@') => Ok(Self::Subject(what)),
+            (Some(what), None) => KeyId::parse(&what).map(Self::Key).map_err(|error| {
+                Failure::usage(format!(
+                    "{error}; a caller is `key-` and 16 of 0-9 a-f, or a mail address. For another name write --subject NAME"
+                ))
+            }),
+            (None, None) => Err(Failure::usage("name a key or a caller")),
+        }
+    }
+}
+
+async fn revoke_key(keyring: &Keyring, id: &KeyId) -> Result<String, Failure> {
+    match keyring.keys.revoke(id).await.map_err(store_failure)? {
+        Revocation::Revoked => Ok(format!("{id} is revoked: calls with it are refused from now on.")),
+        Revocation::AlreadyRevoked => Ok(format!("{id} was revoked already.")),
+        Revocation::NotFound => Err(Failure {
+            exit: Exit::No,
+            message: format!("there is no key {id}; `bridgehead keys list` shows the ids"),
+        }),
+    }
+}
+
+/// Cuts a caller off whichever way they sign in: their keys are revoked, and their name is
+/// refused where it is not a key of ours that gives it.
+async fn cut_off(keyring: &Keyring, subject: &str) -> Result<String, Failure> {
+    let denial = keyring.blocks.block(subject).await.map_err(block_failure)?;
+    let mut revoked = 0_usize;
+    for record in keyring.keys.list().await.map_err(store_failure)? {
+        if &*record.subject == subject.trim() {
+            let revocation = keyring.keys.revoke(&record.id).await.map_err(store_failure)?;
+            revoked += usize::from(revocation == Revocation::Revoked);
+        }
+    }
+    let keys = match revoked {
+        0 => String::new(),
+        1 => " One key of theirs is revoked.".to_owned(),
+        more => format!(" {more} keys of theirs are revoked."),
+    };
+    Ok(match denial {
+        Denial::Denied => format!("{subject} is cut off: calls of theirs are refused from now on.{keys}"),
+        Denial::AlreadyDenied => format!("{subject} was cut off already.{keys}"),
+    })
+}
+
+async fn let_in(keyring: &Keyring, subject: &str) -> Result<String, Failure> {
+    match keyring.blocks.unblock(subject).await.map_err(block_failure)? {
+        Readmission::Allowed => Ok(format!("{subject} is let in again. Keys of theirs that were revoked stay so.")),
+        Readmission::NotDenied => Err(Failure {
+            exit: Exit::No,
+            message: format!("{subject} is not cut off; `bridgehead keys list` shows who is"),
+        }),
+    }
+}
+
+/// What to say of a key that no mode of the configuration would take.
+fn fits_no_mode(auth: &AuthSettings, header: Option<&str>) -> Option<String> {
+    let header = header.map(KeyHeader::parse).transpose().ok()?;
+    let takes = |mode: &ModeSettings| match mode {
+        _ if !mode.is_issued() => false,
+        ModeSettings::ApiKey(settings) => header.as_ref().is_none_or(|header| *header == settings.header),
+        ModeSettings::Headers(settings) => {
+            let mut headers = settings.headers.required().iter().chain(settings.headers.optional());
+            header.as_ref().is_some_and(|header| headers.any(|other| other == header))
+        }
+    };
+    if auth.modes().iter().any(takes) {
+        return None;
+    }
+    let wanted = auth.modes().iter().filter(|mode| mode.is_issued()).flat_map(|mode| match mode {
+        ModeSettings::ApiKey(settings) => vec![settings.header.title()],
+        ModeSettings::Headers(settings) => settings.headers.required().iter().map(KeyHeader::title).collect(),
+    });
+    let wanted: Vec<_> = wanted.map(|header| format!("--header {header}")).collect();
+    Some(match (wanted.is_empty(), header) {
+        (true, _) => "warning: [auth] asks nobody for a key that was issued here: this one opens nothing.".to_owned(),
+        (false, None) => format!(
+            "warning: [auth] wants a key for each header, so this one opens nothing. Make one with {}.",
+            wanted.join(", one with ")
+        ),
+        (false, Some(header)) => format!(
+            "warning: [auth] takes no key in the header {}, so this one opens nothing. Make one with {}.",
+            header.title(),
+            wanted.join(" or ")
+        ),
+    })
+}
+
+/// What a command on keys works with.
+struct Opened {
+    keyring: Keyring,
+    ambient: Ambient,
+    auth: AuthSettings,
+}
+
+async fn open(config: &ConfigOption) -> Result<Opened, Failure> {
     let (_, loaded) = load(config.config.as_deref())?;
     if matches!(loaded.settings.store, StoreSettings::Memory) {
         return Err(Failure::usage(
@@ -117,7 +244,8 @@ async fn open(config: &ConfigOption) -> Result<(Keyring, Ambient), Failure> {
         ));
     }
     let ambient = Ambient::default();
-    Ok((compose::keyring(&loaded.settings, &ambient).await?, ambient))
+    let keyring = compose::keyring(&loaded.settings, &ambient).await?;
+    Ok(Opened { keyring, ambient, auth: loaded.settings.auth })
 }
 
 fn expiry(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
@@ -135,6 +263,13 @@ fn create_failure(error: CreateError) -> Failure {
         CreateError::Subject | CreateError::Label | CreateError::Header(_) | CreateError::Expired { .. } => {
             Failure::usage(error.to_string())
         }
+    }
+}
+
+fn block_failure(error: BlockError) -> Failure {
+    match error {
+        BlockError::Store(error) => store_failure(error),
+        BlockError::Subject => Failure::usage(error.to_string()),
     }
 }
 
@@ -163,6 +298,16 @@ fn shown(record: &KeyRecord) -> Value {
         "label": record.label,
         "header": record.header,
     })
+}
+
+fn shown_blocked(blocked: &DeniedSubject) -> Value {
+    json!({ "blocked_subject": &*blocked.subject, "blocked_at": blocked.denied_at })
+}
+
+fn listed_blocked(blocked: &[DeniedSubject], after_keys: bool) -> String {
+    let rows: Vec<_> = blocked.iter().map(|one| vec![one.subject.to_string(), day(one.denied_at)]).collect();
+    let table = output::table(&["CUT OFF", "SINCE"], &rows);
+    if after_keys { format!("\n{table}") } else { table }
 }
 
 fn listed(records: &[KeyRecord], now: Timestamp) -> String {

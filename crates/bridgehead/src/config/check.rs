@@ -3,9 +3,13 @@
 //! nothing; key files are read through the [`Environment`].
 
 mod auth;
+mod credential;
+mod http;
+mod openapi;
 mod server;
 mod sql;
 mod store;
+mod verify;
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +23,9 @@ use super::{
     settings::{Settings, SourceKind, SourceSettings, StoreSettings},
     units::{UnitError, parse_bytes, parse_duration},
 };
+
+use sql::Around;
+use verify::Behind;
 
 /// Whether tools have to come from the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,13 +49,14 @@ impl Check<'_> {
     pub(super) fn settings(&mut self, raw: RawConfig, tools: Tools) -> Option<Settings> {
         let name = self.name(raw.name);
         let server = self.server(raw.server.unwrap_or_default());
-        let auth = self.auth(raw.auth);
+        let behind = raw.sources.as_ref().map_or(&[][..], |sources| sources.0.as_slice());
+        let auth = self.auth(raw.auth, &Behind { sources: behind, tools });
         let store = self.store(raw.store);
         let secrets = self.secrets(raw.secrets, store.as_ref());
         let policies = self.policies(raw.policy);
         let sources = self.sources(raw.sources, store.as_ref(), tools);
         if let (Some(auth), Some(store)) = (&auth, &store) {
-            self.keys_are_kept(auth, store);
+            self.callers_are_kept(auth, store);
         }
         if self.findings.has_faults() {
             return None;
@@ -141,16 +149,29 @@ impl Check<'_> {
             .filter_map(|(name, source)| {
                 let path = KeyPath::of(["sources", &name]);
                 self.source_name(&path, &name);
-                match source {
+                let (prefix, kind) = match source {
                     RawSource::Sql(sql) => {
                         let prefix = self.prefix(&path, sql.prefix.as_deref().unwrap_or_default());
-                        let around = sql::Around { path: &path, name: &name, prefix: &prefix, names: &names, store };
+                        let around = Around { path: &path, name: &name, prefix: &prefix, names: &names, store };
                         let kind = SourceKind::Sql(self.sql(&around, *sql)?);
-                        Some(SourceSettings { name, prefix, kind })
+                        (prefix, kind)
+                    }
+                    RawSource::Http(http) => {
+                        let prefix = self.prefix(&path, http.prefix.as_deref().unwrap_or_default());
+                        let around = Around { path: &path, name: &name, prefix: &prefix, names: &names, store };
+                        let kind = SourceKind::Http(self.http(&around, *http));
+                        (prefix, kind)
+                    }
+                    RawSource::Openapi(openapi) => {
+                        let prefix = self.prefix(&path, openapi.prefix.as_deref().unwrap_or_default());
+                        let around = Around { path: &path, name: &name, prefix: &prefix, names: &names, store };
+                        let kind = SourceKind::OpenApi(Box::new(self.openapi(&around, *openapi)?));
+                        (prefix, kind)
                     }
                     // Named by `not_yet`, so this does not go unnoticed.
-                    RawSource::Openapi(_) | RawSource::Mcp(_) | RawSource::Http(_) => None,
-                }
+                    RawSource::Mcp(_) => return None,
+                };
+                Some(SourceSettings { name, prefix, kind })
             })
             .collect()
     }
@@ -204,10 +225,19 @@ fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
+/// Whether a URL names a database on a PostgreSQL server.
+fn is_postgres(url: &str) -> bool {
+    let scheme = url.split(':').next().unwrap_or_default();
+    ["postgres", "postgresql"].contains(&scheme)
+}
+
 /// The file of a `sqlite:` URL; else what is wrong with it, and how to mend it.
 fn sqlite_file(url: &str) -> Result<&str, (&'static str, &'static str)> {
     let Some(rest) = url.strip_prefix("sqlite:") else {
-        return Err(("is not a `sqlite:` URL", "write \"sqlite:FILE\", for example \"sqlite:warehouse.db\""));
+        return Err((
+            "is not a `sqlite:` or `postgres:` URL",
+            "write \"sqlite:FILE\", for example \"sqlite:warehouse.db\", or \"postgres://USER:PASSWORD@HOST/DATABASE\"",
+        ));
     };
     let file = rest.strip_prefix("//").unwrap_or(rest);
     match file {

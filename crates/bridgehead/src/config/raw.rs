@@ -16,9 +16,9 @@ use serde::{
 };
 
 pub use sources::{
-    RawColumn, RawCredential, RawEffect, RawExclude, RawExpose, RawHttpSource, RawHttpTool, RawInclude, RawInstances,
-    RawMcpSource, RawOpenapiSource, RawPage, RawParameter, RawParameterType, RawRequest, RawShape, RawSource,
-    RawSqlSource, RawSqlTool, RawTransport,
+    RawColumn, RawCredential, RawCredentialFrom, RawEffect, RawExclude, RawExpose, RawHttpSource, RawHttpTool,
+    RawInclude, RawInstances, RawMcpSource, RawOpenapiSource, RawPage, RawParameter, RawParameterType, RawRequest,
+    RawShape, RawSource, RawSqlSource, RawSqlTool, RawTransport,
 };
 
 /// The configuration of Bridgehead: one TOML file.
@@ -165,10 +165,10 @@ pub struct RawApiKey {
     /// The header that carries the key; `Authorization` means Bearer.
     #[schemars(extend("default" = "Authorization", "examples" = ["X-Api-Key"]))]
     pub header: Option<String>,
-    /// Who judges a key.
+    /// Who judges a key. With `upstream` and no `probe`, anyone may list the tools.
     #[schemars(extend("default" = "issued"))]
     pub verify: Option<RawVerify>,
-    /// With `verify = "upstream"`: the request that judges a key at sign-in.
+    /// With `verify = "upstream"`: the request that judges a key at sign-in; its answer is remembered for minutes.
     pub probe: Option<RawProbe>,
 }
 
@@ -189,13 +189,13 @@ pub struct RawProbe {
     /// The source that is asked.
     #[schemars(required)]
     pub source: Option<String>,
-    /// HTTP method.
+    /// HTTP method: `GET` or `POST`.
     #[schemars(extend("default" = "GET"))]
     pub method: Option<String>,
     /// Path, relative to the source's `base_url`.
-    #[schemars(required)]
+    #[schemars(required, extend("examples" = ["/me"]))]
     pub path: Option<String>,
-    /// JSON Pointer to the teammate's name in the answer.
+    /// JSON Pointer to the teammate's name in the answer. Without it they are known by a hash of what they send.
     #[schemars(extend("examples" = ["/email"]))]
     pub subject: Option<String>,
 }
@@ -204,16 +204,16 @@ pub struct RawProbe {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawHeaders {
-    /// Headers that every teammate has to send.
+    /// Headers that every teammate has to send. With `verify = "issued"`, each holds a key made for it: `keys create --header …`.
     #[schemars(required, extend("examples" = [["X-Api-Key", "X-Tenant"]]))]
     pub required: Option<Vec<String>>,
     /// Headers that a teammate may send.
     #[schemars(extend("default" = []))]
     pub optional: Option<Vec<String>>,
-    /// Who judges the values.
+    /// Who judges the values. With `upstream` and no `probe`, anyone may list the tools.
     #[schemars(extend("default" = "issued"))]
     pub verify: Option<RawVerify>,
-    /// With `verify = "upstream"`: the request that judges the values at sign-in.
+    /// With `verify = "upstream"`: the request that judges the values at sign-in; its answer is remembered for minutes.
     pub probe: Option<RawProbe>,
 }
 

@@ -6,9 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bridgehead_auth::KeyHeader;
+use bridgehead_auth::{CallerHeaders, KeyHeader};
 use bridgehead_core::{Policies, Secret};
-pub use bridgehead_sources::sql::{Column, DEFAULT_ROW_LIMIT, Page, Parameter, SqlSettings, SqlToolSettings};
+pub use bridgehead_sources::sql::{Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SqlSettings, SqlToolSettings};
+use bridgehead_sources::{http::HttpSettings, openapi::OpenApiSettings};
+use http::Method;
 use url::Url;
 
 pub use super::units::{UnitError, parse_bytes, parse_duration};
@@ -98,18 +100,86 @@ pub enum AuthSettings {
     SignIn(Vec<ModeSettings>),
 }
 
+impl AuthSettings {
+    /// The modes, in the order in which they are asked; none where nobody is asked.
+    #[must_use]
+    pub fn modes(&self) -> &[ModeSettings] {
+        match self {
+            Self::Open => &[],
+            Self::SignIn(modes) => modes,
+        }
+    }
+}
+
 /// One way to sign in.
 #[derive(Debug, Clone)]
 pub enum ModeSettings {
     /// `api_key`.
     ApiKey(ApiKeySettings),
+    /// `headers`.
+    Headers(HeadersSettings),
 }
 
-/// `[auth.api_key]`, with keys issued by Bridgehead.
+impl ModeSettings {
+    /// Who judges what a caller sends.
+    #[must_use]
+    pub const fn verify(&self) -> &VerifySettings {
+        match self {
+            Self::ApiKey(settings) => &settings.verify,
+            Self::Headers(settings) => &settings.verify,
+        }
+    }
+
+    /// Whether it takes keys that are issued here.
+    #[must_use]
+    pub const fn is_issued(&self) -> bool {
+        matches!(self.verify(), VerifySettings::Issued)
+    }
+}
+
+/// `[auth.api_key]`.
 #[derive(Debug, Clone)]
 pub struct ApiKeySettings {
     /// Where the key is looked for; `Authorization` means Bearer.
     pub header: KeyHeader,
+    /// Who judges it.
+    pub verify: VerifySettings,
+}
+
+/// `[auth.headers]`.
+#[derive(Debug, Clone)]
+pub struct HeadersSettings {
+    /// `required` and `optional`.
+    pub headers: CallerHeaders,
+    /// Who judges the values.
+    pub verify: VerifySettings,
+}
+
+/// `verify`, with what belongs to it.
+#[derive(Debug, Clone)]
+pub enum VerifySettings {
+    /// Bridgehead, which issued it.
+    Issued,
+    /// The system behind, to which it is handed through.
+    Upstream {
+        /// The request by which that system is asked at sign-in; without it, it judges calls alone.
+        probe: Option<ProbeSettings>,
+    },
+}
+
+/// `probe`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeSettings {
+    /// The name of the source that is asked: one of the type `openapi` or `http`, or one that code
+    /// brings.
+    pub source: String,
+    /// `GET` or `POST`.
+    pub method: Method,
+    /// Path and, maybe, query; begins with one `/`, is visible ASCII and has no `.` or `..` segment.
+    pub path: String,
+    /// JSON Pointer (RFC 6901) to the teammate's name in the answer; `None` where the answer only
+    /// says whether the credential is good.
+    pub subject: Option<String>,
 }
 
 /// Where Bridgehead's own state lives.
@@ -119,6 +189,8 @@ pub enum StoreSettings {
     Memory,
     /// `sqlite:PATH`, absolute.
     Sqlite(PathBuf),
+    /// `postgres://…`.
+    Postgres(Secret),
 }
 
 impl StoreSettings {
@@ -126,7 +198,7 @@ impl StoreSettings {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Memory => None,
+            Self::Memory | Self::Postgres(_) => None,
             Self::Sqlite(path) => Some(path),
         }
     }
@@ -148,4 +220,26 @@ pub struct SourceSettings {
 pub enum SourceKind {
     /// `type = "sql"`.
     Sql(SqlSettings),
+    /// `type = "http"`.
+    Http(HttpSettings),
+    /// `type = "openapi"`.
+    OpenApi(Box<OpenApiSourceSettings>),
+}
+
+/// An API and where its description is.
+#[derive(Debug, Clone)]
+pub struct OpenApiSourceSettings {
+    /// `spec`.
+    pub spec: Spec,
+    /// Everything else.
+    pub settings: OpenApiSettings,
+}
+
+/// Where a description is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spec {
+    /// In a file; absolute.
+    File(PathBuf),
+    /// To be fetched.
+    Url(Url),
 }

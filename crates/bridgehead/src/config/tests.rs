@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::{
-    settings::{AuthSettings, ModeSettings, PublicUrl, SourceKind, StoreSettings},
+    settings::{AuthSettings, Database, ModeSettings, PublicUrl, SourceKind, StoreSettings, VerifySettings},
     *,
 };
 
@@ -107,8 +107,8 @@ fn the_smallest_configuration_has_these_defaults() {
     assert!(matches!(settings.auth, AuthSettings::Open));
     assert_eq!(settings.store, StoreSettings::Sqlite("/etc/bridgehead.db".into()));
     assert_eq!(settings.secrets.make, Some("/etc/bridgehead.keys".into()));
-    let SourceKind::Sql(sql) = &settings.sources[0].kind;
-    assert_eq!(sql.database, Path::new("/etc/stock.db"));
+    let SourceKind::Sql(sql) = &settings.sources[0].kind else { panic!("a SQL source") };
+    assert_eq!(sql.database, Database::Sqlite { path: "/etc/stock.db".into(), seed: None });
     assert_eq!(sql.tools[0].row_limit, 200);
 }
 
@@ -136,7 +136,7 @@ fn the_warehouse_example_loads() {
     let AuthSettings::SignIn(modes) = &loaded.settings.auth else { panic!() };
     let [ModeSettings::ApiKey(api_key)] = modes.as_slice() else { panic!() };
     assert!(api_key.header.is_bearer());
-    let SourceKind::Sql(sql) = &loaded.settings.sources[0].kind;
+    let SourceKind::Sql(sql) = &loaded.settings.sources[0].kind else { panic!("a SQL source") };
     assert_eq!(sql.tools[0].name, "search_articles");
     assert_eq!(sql.tools[0].page.as_ref().unwrap().size, 20);
     let required: Vec<_> = sql.tools[0].parameters.iter().map(|p| (p.name.as_str(), p.required)).collect();
@@ -194,6 +194,27 @@ fn policies_reach_the_core_as_they_are_written() {
     assert_eq!((policy.timeout.as_secs(), policy.max_result_bytes), (10, 1000));
     let concurrency = policy.concurrency.unwrap();
     assert_eq!((concurrency.running, concurrency.waiting), (2, 0));
+}
+
+/// A2: where nobody judges a sign-in, anyone may list the tools, and the operator is told so.
+#[test]
+fn a_sign_in_that_nobody_judges_is_warned_of() {
+    let text = |probe: &str| format!("[auth]\nmode = \"api_key\"\n[auth.api_key]\nverify = \"upstream\"\n{probe}");
+    let load = |probe: &str| {
+        load_beside_code(Path::new("b.toml"), &text(probe), &FixedEnvironment::default())
+            .unwrap_or_else(|faults| panic!("{faults}"))
+    };
+    let open = load("");
+    let [warning] = open.warnings.as_slice() else { panic!("{:?}", open.warnings) };
+    assert_eq!(warning.path.to_string(), "auth.api_key.verify");
+    assert!(warning.message.contains("anyone may list the tools"), "{warning}");
+    assert!(matches!(open.settings.auth.modes()[0].verify(), VerifySettings::Upstream { probe: None }));
+
+    let probed = load("probe = { source = \"crm\", path = \"/me?all=1\" }");
+    assert_eq!(probed.warnings, []);
+    let VerifySettings::Upstream { probe: Some(probe) } = probed.settings.auth.modes()[0].verify() else { panic!() };
+    assert_eq!((probe.source.as_str(), probe.method.as_str()), ("crm", "GET"));
+    assert_eq!((probe.path.as_str(), probe.subject.as_deref()), ("/me?all=1", None));
 }
 
 /// Nothing that came from a variable or a secret setting stands in a message.

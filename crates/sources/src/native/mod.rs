@@ -21,12 +21,12 @@
 mod context;
 mod error;
 mod outcome;
-pub mod relax;
 mod rmcp_server;
 mod schema;
 mod source;
 mod tool;
 
+pub use crate::relax;
 pub use bridgehead_core::{Content, LogLevel, Outcome, RequestId, ResourceBody};
 pub use context::Context;
 pub use error::ToolError;

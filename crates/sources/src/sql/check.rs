@@ -3,15 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bridgehead_core::{Effect, ScopeSet, schema::Schema};
-use serde_json::{Map, Value};
+use bridgehead_core::{Effect, ScopeSet};
 
 use super::{
     arguments::{self, Bound},
     datum::Shape,
-    settings::{Column, Page, Parameter, SqlFault, SqlSettings, SqlToolSettings},
-    statement::{self, Statement},
+    postgres,
+    settings::{Column, Database, Page, Parameter, SqlFault, SqlSettings, SqlToolSettings},
+    sqlite,
+    statement::{self, Dialect, Statement},
 };
+use crate::parameter;
+pub(super) use crate::parameter::type_words;
 
 /// Names of the parameters that pages add.
 pub(super) const CURSOR: &str = "cursor";
@@ -29,7 +32,7 @@ pub(super) struct Plan {
     pub(super) columns: BTreeMap<String, Noted>,
     pub(super) page: Option<Page>,
     pub(super) row_limit: usize,
-    /// What is published; the statement's own effect decides which connection it gets.
+    /// What is published: at least the statement's own effect.
     pub(super) effect: Effect,
     pub(super) scope: Option<String>,
     pub(super) idempotent: bool,
@@ -52,14 +55,11 @@ pub fn check(settings: &SqlSettings) -> Vec<SqlFault> {
 /// The tools that are sound, and everything that is wrong with the others.
 pub(super) fn plans(settings: &SqlSettings) -> (Vec<Plan>, Vec<SqlFault>) {
     let mut faults = Vec::new();
-    let text = settings.database.to_string_lossy();
-    if text.is_empty() || text.starts_with(":memory:") {
-        faults.push(SqlFault::new(
-            &["url"],
-            "A database in memory is lost at each start, and each connection has another one. Name a file: \
-             url = \"sqlite:NAME.db\".",
-        ));
-    }
+    let (dialect, refused) = match &settings.database {
+        Database::Sqlite { path, .. } => (sqlite::DIALECT, sqlite::check(path).err()),
+        Database::Postgres { url } => (postgres::DIALECT, postgres::check(url).err()),
+    };
+    faults.extend(refused.map(|message| SqlFault::new(&["url"], message)));
     let mut plans = Vec::new();
     let mut names = BTreeSet::new();
     for tool in &settings.tools {
@@ -67,7 +67,7 @@ pub(super) fn plans(settings: &SqlSettings) -> (Vec<Plan>, Vec<SqlFault>) {
         if !names.insert(&tool.name) {
             faults.push(SqlFault::new(&["tools", &tool.name], "Two tools have this name. Rename one of them."));
         }
-        let mut judge = Judge { tool: &tool.name, faults: &mut faults };
+        let mut judge = Judge { dialect, tool: &tool.name, faults: &mut faults };
         let plan = judge.plan(tool);
         if before == faults.len() {
             plans.extend(plan);
@@ -78,6 +78,7 @@ pub(super) fn plans(settings: &SqlSettings) -> (Vec<Plan>, Vec<SqlFault>) {
 
 /// Collects the faults of one tool.
 struct Judge<'a> {
+    dialect: Dialect,
     tool: &'a str,
     faults: &'a mut Vec<SqlFault>,
 }
@@ -89,7 +90,7 @@ impl Judge<'_> {
     }
 
     fn plan(&mut self, tool: &SqlToolSettings) -> Option<Plan> {
-        let statement = statement::parse(&tool.sql).map_err(|message| self.fault(&["sql"], message)).ok();
+        let statement = statement::parse(self.dialect, &tool.sql).map_err(|message| self.fault(&["sql"], message)).ok();
         let parameters = self.parameters(&tool.parameters);
         if let Some(statement) = &statement {
             self.uses(statement, &tool.parameters);
@@ -166,28 +167,7 @@ impl Judge<'_> {
     }
 
     fn parameters(&mut self, declared: &[Parameter]) -> Vec<Bound> {
-        let mut names = BTreeSet::new();
-        for parameter in declared {
-            let path = ["parameters", parameter.name.as_str()];
-            if !names.insert(&parameter.name) {
-                self.fault(&path, "Two parameters have this name. Rename one of them.");
-            }
-            let schema = match Schema::compile(&parameter.schema) {
-                Ok(schema) => schema,
-                Err(error) => {
-                    self.fault(&path, format!("This is not a JSON Schema: {error}"));
-                    continue;
-                }
-            };
-            if let Some(default) = parameter.schema.get("default")
-                && !schema.accepts(default)
-            {
-                self.fault(
-                    &["parameters", &parameter.name, "default"],
-                    format!("The default {default} does not fit the parameter's own schema. Mend one of the two."),
-                );
-            }
-        }
+        self.faults.extend(parameter::faults(declared, &["tools", self.tool]));
         declared.iter().map(arguments::bound).collect()
     }
 
@@ -234,14 +214,5 @@ impl Judge<'_> {
                 format!("A tool with pages has a parameter `{}` of its own. Rename this one.", parameter.name),
             );
         }
-    }
-}
-
-/// The member `type` of a schema, as words.
-pub(super) fn type_words(schema: &Map<String, Value>) -> Vec<&str> {
-    match schema.get("type") {
-        Some(Value::String(word)) => vec![word],
-        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
     }
 }

@@ -1,5 +1,5 @@
-//! Pages by key order: the SQL around the operator's statement, and the cursor that says where
-//! the next page begins.
+//! Pages by key order: the statements of a tool with pages, and the cursor that says where the next
+//! page begins. How the statements are written is the driver's.
 //!
 //! A cursor is the key of the last row, as it was in the database, with a checksum over it, the
 //! tool and the arguments: it is no secret and no permission, and the checksum only tells a
@@ -8,60 +8,28 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use serde_json::{Value, json};
 
-use super::{command::Command, datum::Datum};
+use super::datum::Datum;
 
-/// The two or three statements of a tool with pages. `?N+1` is the number of rows, the key of
-/// the row before follows on it.
+/// The two or three statements of a tool with pages. Behind the statement's own parameters they
+/// take the number of rows, and then the key of the row before.
 #[derive(Debug, Clone)]
-pub(super) struct Paged {
+pub(super) struct Paged<Command> {
     pub(super) first: Command,
-    next: Command,
-    /// As `next`, for a key with NULL in it. NULL stands before everything in SQLite's order, and
-    /// compares with nothing.
-    next_after_null: Command,
+    pub(super) next: Command,
+    /// As `next`, for a key with NULL in it, which compares with nothing.
+    pub(super) next_after_null: Command,
 }
 
-impl Paged {
-    /// Wraps a statement with `parameters` numbered parameters and these result columns. The key
-    /// is named in the configuration and is among them.
-    pub(super) fn new<'a>(
-        statement: &str,
-        parameters: usize,
-        columns: impl Iterator<Item = &'a str>,
-        key: &[String],
-    ) -> Self {
-        let of_page = |name: &str| format!("\"page\".\"{}\"", name.replace('"', "\"\""));
-        // Named one by one, so that there are as many of them for as long as the server runs.
-        let all = columns
-            .map(|name| format!("{} AS \"{}\"", of_page(name), name.replace('"', "\"\"")))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let columns: Vec<String> = key.iter().map(|name| of_page(name)).collect();
-        let order = columns.join(", ");
-        let limit = parameters + 1;
-        let marks: Vec<String> = (0..key.len()).map(|index| format!("?{}", limit + 1 + index)).collect();
-        // The line break ends a comment that the statement may end with.
-        let wrap = |condition: &str| {
-            format!("SELECT {all} FROM (\n{statement}\n) AS \"page\"{condition} ORDER BY {order} LIMIT ?{limit}")
-        };
-        let after = if let ([column], [mark]) = (columns.as_slice(), marks.as_slice()) {
-            format!(" WHERE {column} > {mark}")
-        } else {
-            format!(" WHERE ({order}) > ({})", marks.join(", "))
-        };
-        let after_null = columns.iter().zip(&marks).rev().fold(String::from("0"), |rest, (column, mark)| {
-            format!(
-                "({column} > {mark} OR ({mark} IS NULL AND {column} IS NOT NULL) OR ({column} IS {mark} AND {rest}))"
-            )
-        });
-        let command = |condition: &str| Command::new(wrap(condition), false);
-        Self { first: command(""), next: command(&after), next_after_null: command(&format!(" WHERE {after_null}")) }
-    }
-
+impl<Command> Paged<Command> {
     /// The statement that continues behind `key`.
     pub(super) fn behind(&self, key: &[Datum]) -> &Command {
         if key.contains(&Datum::Null) { &self.next_after_null } else { &self.next }
     }
+}
+
+/// A name as it stands in SQL, whatever it is made of.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// Writes the cursor that continues behind `key`.
@@ -95,6 +63,8 @@ fn to_json(datum: &Datum) -> Value {
         Datum::Real(real) => json!({"r": format!("{:016x}", real.to_bits())}),
         Datum::Text(text) => text.as_str().into(),
         Datum::Blob(bytes) => json!({"b": BASE64.encode(bytes)}),
+        // Neither a key nor an argument is any of these.
+        Datum::Boolean(_) | Datum::Json(_) | Datum::List(_) | Datum::Foreign => json!({}),
     }
 }
 
@@ -153,15 +123,5 @@ mod tests {
                 prop_assert_eq!(read_cursor("t", &[], 1, &bad), None);
             }
         }
-    }
-
-    #[test]
-    fn key_names_are_quoted() {
-        let paged = Paged::new("SELECT 1 -- one", 2, ["c", "a\"b"].into_iter(), &["a\"b".into(), "c".into()]);
-        assert_eq!(
-            paged.next.sql().as_str(),
-            "SELECT \"page\".\"c\" AS \"c\", \"page\".\"a\"\"b\" AS \"a\"\"b\" FROM (\nSELECT 1 -- one\n) AS \"page\" WHERE (\"page\".\"a\"\"b\", \"page\".\"c\") > (?4, ?5) \
-             ORDER BY \"page\".\"a\"\"b\", \"page\".\"c\" LIMIT ?3"
-        );
     }
 }

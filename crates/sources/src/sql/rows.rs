@@ -3,12 +3,32 @@
 
 use bridgehead_core::{CallError, Fault, UpstreamCode, UpstreamFailure};
 use serde_json::{Map, Value, json};
-use sqlx::{Column as _, Row as _, sqlite::SqliteRow};
 
-use super::{datum::Datum, tool::OutputColumn};
+use super::{
+    datum::Datum,
+    tool::{Answer, OutputColumn},
+};
 
 /// Room for what stands beside the rows in a result: counts, a cursor, the note on what was cut.
 const ROOM: usize = 512;
+
+/// A row as a driver gives it.
+pub(super) trait Row {
+    /// Where a column stands. The table behind a `SELECT *` may have lost it since the start.
+    fn place(&self, name: &str) -> Option<usize>;
+
+    /// The value at a place.
+    ///
+    /// # Errors
+    /// It is not what its type says.
+    fn value(&self, place: usize) -> Result<Datum, sqlx::Error>;
+
+    /// The value at a place, as it is bound again for the page behind this row.
+    ///
+    /// # Errors
+    /// As [`Row::value`].
+    fn key(&self, place: usize) -> Result<Datum, sqlx::Error>;
+}
 
 /// Why rows are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,15 +79,18 @@ impl<'a> Rows<'a> {
     /// shortens its texts.
     ///
     /// # Errors
-    /// The row cannot be read, or it has the same page key as the one before, so that the next
-    /// page could not begin behind it.
-    pub(super) fn take(&mut self, row: &SqliteRow) -> Result<(), CallError> {
-        let key = self.key.iter().map(|name| read(row, place(row, name))).collect::<Result<Vec<_>, _>>()?;
+    /// The row cannot be read or no longer fits what was published, or it has the same page key as
+    /// the one before, so that the next page could not begin behind it.
+    pub(super) fn take(&mut self, row: &impl Row) -> Result<(), CallError> {
+        let keys = self.key.iter().map(|name| row.place(name).map_or(Ok(Datum::Null), |place| row.key(place)));
+        let key = keys.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
         let mut object = Map::with_capacity(self.columns.len());
         let places =
-            self.places.get_or_insert_with(|| self.columns.iter().map(|column| place(row, &column.name)).collect());
+            self.places.get_or_insert_with(|| self.columns.iter().map(|column| row.place(&column.name)).collect());
         for (column, place) in self.columns.iter().zip(places.iter()) {
-            object.insert(column.name.clone(), column.shape.convert(read(row, *place)?));
+            let datum = place.map_or(Ok(Datum::Null), |place| row.value(place)).map_err(unreadable)?;
+            let value = column.shape.convert(datum).ok_or_else(|| changed(&column.name))?;
+            object.insert(column.name.clone(), value);
         }
         let row = Value::Object(object);
         let bytes = row.to_string().len() + 1;
@@ -143,13 +166,21 @@ impl<'a> Rows<'a> {
         result
     }
 
-    /// `affected`, and `rows` where the statement returns any. All rows were seen, so what is
-    /// missing is counted.
-    pub(super) fn into_write(self, affected: u64) -> Map<String, Value> {
+    /// What a change answers. All rows were seen, so what is missing is counted.
+    pub(super) fn into_write(self, answer: Answer, affected: u64) -> Map<String, Value> {
         let mut result = Map::new();
-        result.insert("affected".into(), affected.into());
-        if !self.columns.is_empty() {
-            result.insert("rows".into(), self.rows.into());
+        match answer {
+            Answer::Affected => {
+                result.insert("affected".into(), affected.into());
+                if !self.columns.is_empty() {
+                    result.insert("rows".into(), self.rows.into());
+                }
+            }
+            Answer::Rows => {
+                let count = self.rows.len();
+                result.insert("rows".into(), self.rows.into());
+                result.insert("row_count".into(), count.into());
+            }
         }
         if self.cut.is_some() {
             result.insert(
@@ -173,17 +204,22 @@ fn size(datum: &Datum) -> usize {
         // Quotes and control characters are escaped.
         Datum::Text(text) => Value::from(text.as_str()).to_string().len() + 4,
         Datum::Blob(bytes) => bytes.len() * 4 / 3 + 16,
+        // None of these is a key.
+        Datum::Boolean(_) | Datum::Json(_) | Datum::List(_) | Datum::Foreign => 0,
     }
 }
 
-/// Where a column stands. The table behind a `SELECT *` may have lost it since the start.
-fn place(row: &SqliteRow, name: &str) -> Option<usize> {
-    row.columns().iter().position(|column| column.name() == name)
+fn unreadable(error: sqlx::Error) -> CallError {
+    Fault::new("reading a row").with_cause(error).into()
 }
 
-fn read(row: &SqliteRow, place: Option<usize>) -> Result<Datum, CallError> {
-    let Some(place) = place else { return Ok(Datum::Null) };
-    row.try_get_raw(place)
-        .and_then(|value| Datum::read(value).map_err(sqlx::Error::Decode))
-        .map_err(|error| Fault::new("reading a row").with_cause(error).into())
+fn changed(column: &str) -> CallError {
+    UpstreamFailure::new(
+        UpstreamCode::Failed,
+        format!(
+            "The column `{column}` no longer has the type that it had when this server started. \
+             The operator of this server must restart it."
+        ),
+    )
+    .into()
 }

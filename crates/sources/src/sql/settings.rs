@@ -1,25 +1,42 @@
 //! What the configuration says about a database and its tools, as plain data. Nothing is checked
 //! here: [`super::check`] and [`super::SqlSource::open`] do that, and answer with [`SqlFault`]s.
 
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
-use bridgehead_core::Effect;
-use serde_json::{Map, Value};
+use bridgehead_core::{Effect, Secret};
+
+pub use crate::{fault::SourceFault as SqlFault, parameter::Parameter};
 
 /// How many rows a tool without pages returns at most, where its settings do not say.
 pub const DEFAULT_ROW_LIMIT: usize = 200;
 
-/// One SQLite database and the tools in front of it.
+/// One database and the tools in front of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SqlSettings {
     /// The source's name in the configuration.
     pub name: String,
-    /// The database file. A relative path is relative to the working directory of the process.
-    pub database: PathBuf,
-    /// SQL that is run once, when the database file does not exist.
-    pub seed: Option<PathBuf>,
+    /// The database.
+    pub database: Database,
     /// The tools, in the order in which they are listed.
     pub tools: Vec<SqlToolSettings>,
+}
+
+/// Which database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// A SQLite file.
+    Sqlite {
+        /// The file. A relative path is relative to the working directory of the process.
+        path: PathBuf,
+        /// SQL that is run once, when the file does not exist.
+        seed: Option<PathBuf>,
+    },
+    /// A database on a PostgreSQL server, version 12 or newer.
+    Postgres {
+        /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…`. What it leaves out is taken from
+        /// libpq's variables (`PGHOST`, `PGPASSWORD` …) and password file.
+        url: Secret,
+    },
 }
 
 /// One tool: one parameterised statement.
@@ -31,8 +48,8 @@ pub struct SqlToolSettings {
     pub title: Option<String>,
     /// All that an agent sees of it.
     pub description: String,
-    /// Exactly one SELECT, VALUES, INSERT, REPLACE, UPDATE or DELETE. Parameters are `:name`,
-    /// `@name` or `$name`.
+    /// Exactly one SELECT, VALUES, INSERT, REPLACE, UPDATE, DELETE or MERGE. Parameters are `:name`;
+    /// SQLite also takes `@name` and `$name`.
     pub sql: String,
     /// Every parameter that `sql` uses, and no other.
     pub parameters: Vec<Parameter>,
@@ -43,7 +60,8 @@ pub struct SqlToolSettings {
     /// How many rows a result without pages has at most.
     pub row_limit: usize,
     /// Makes the effect more careful than what the statement says (`read` < `write` <
-    /// `destructive`), never less.
+    /// `destructive`), never less. On PostgreSQL a SELECT that calls a function which changes
+    /// something needs it: it then runs in a transaction that may write.
     pub effect: Option<Effect>,
     /// The scope a caller needs; the effect's own where `None`.
     pub scope: Option<String>,
@@ -71,18 +89,6 @@ impl SqlToolSettings {
     }
 }
 
-/// One parameter of a statement.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Parameter {
-    /// Its name in the statement, without `:`.
-    pub name: String,
-    /// JSON Schema 2020-12 of its value. The members `type`, `format` (`date`, `date-time`) and
-    /// `default` also say how the value is checked and bound.
-    pub schema: Map<String, Value>,
-    /// Whether a caller must give it. One with a default is never required.
-    pub required: bool,
-}
-
 /// What is known of one result column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -104,26 +110,3 @@ pub struct Page {
     /// fewer.
     pub size: usize,
 }
-
-/// One thing wrong with the settings, the seed or the database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SqlFault {
-    /// Keys below the source's own table, for example `tools`, `find_stock`, `sql`.
-    pub path: Vec<String>,
-    /// What is wrong and how to mend it.
-    pub message: String,
-}
-
-impl SqlFault {
-    pub(super) fn new(path: &[&str], message: impl Into<String>) -> Self {
-        Self { path: path.iter().map(|&key| key.to_owned()).collect(), message: message.into() }
-    }
-}
-
-impl fmt::Display for SqlFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.join("."), self.message)
-    }
-}
-
-impl std::error::Error for SqlFault {}

@@ -1,6 +1,6 @@
 //! The source itself: opening it, and the way of one call.
 
-use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bridgehead_core::{ArgumentFault, Call, CallError, Clock, Outcome, Refusal, Source, ToolSpec};
@@ -8,31 +8,31 @@ use futures_util::{
     FutureExt,
     future::{self, BoxFuture},
 };
-use sqlx::{Connection as _, Sqlite, SqliteConnection, Transaction, sqlite::SqliteRow};
 
 use super::{
+    arguments,
     check::{self, CURSOR, PAGE_SIZE},
-    command::Command,
-    connect::{Database, Running},
     datum::Datum,
-    failure, page,
+    driver::Driver,
+    page::{self, Paged},
+    postgres::Postgres,
     rows::{Cut, Rows},
-    seed,
-    settings::{SqlFault, SqlSettings},
-    tool::{self, Run, Tool},
+    settings::{Database, SqlFault, SqlSettings},
+    sqlite::Sqlite,
+    tool::{Answer, Run, Tool},
 };
 
-/// Tools in front of one SQLite database.
-pub struct SqlSource {
-    database: Database,
-    tools: Vec<Tool>,
-    by_name: BTreeMap<String, usize>,
-    clock: Arc<dyn Clock>,
+/// Tools in front of one database.
+pub struct SqlSource(Kind);
+
+enum Kind {
+    Sqlite(Engine<Sqlite>),
+    Postgres(Engine<Postgres>),
 }
 
 impl SqlSource {
-    /// Opens the database, making it from its seed where it does not exist, and prepares every
-    /// statement.
+    /// Opens the database (a SQLite file is made from its seed where it does not exist) and
+    /// prepares every statement.
     ///
     /// # Errors
     /// Everything that is wrong with settings, seed, database and statements, at once. A missing
@@ -42,16 +42,78 @@ impl SqlSource {
         if faults.iter().any(|fault| fault.path.first().is_some_and(|key| key == "url")) {
             return Err(faults);
         }
-        let database = match open_file(&settings, faults.is_empty()).await {
-            Ok(Some(database)) => database,
-            Ok(None) => return Err(faults),
-            Err(fault) => {
-                faults.push(fault);
-                return Err(faults);
+        match &settings.database {
+            Database::Sqlite { path, seed } => {
+                match Sqlite::open(path, seed.as_deref(), clock, faults.is_empty()).await {
+                    Ok(Some(driver)) => Engine::open(driver, plans, faults).await.map(Kind::Sqlite),
+                    Ok(None) => Err(faults),
+                    Err(fault) => {
+                        faults.push(fault);
+                        Err(faults)
+                    }
+                }
             }
-        };
+            Database::Postgres { url } => match Postgres::open(url, clock) {
+                Ok(driver) => Engine::open(driver, plans, faults).await.map(Kind::Postgres),
+                Err(fault) => {
+                    faults.push(fault);
+                    Err(faults)
+                }
+            },
+        }
+        .map(Self)
+    }
+
+    fn engine(&self) -> &dyn Source {
+        match &self.0 {
+            Kind::Sqlite(engine) => engine,
+            Kind::Postgres(engine) => engine,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn sqlite(&self) -> Option<&Sqlite> {
+        match &self.0 {
+            Kind::Sqlite(engine) => Some(&engine.driver),
+            Kind::Postgres(_) => None,
+        }
+    }
+}
+
+#[async_trait]
+impl Source for SqlSource {
+    fn kind(&self) -> &'static str {
+        self.engine().kind()
+    }
+
+    fn tools(&self) -> Vec<ToolSpec> {
+        self.engine().tools()
+    }
+
+    async fn call(&self, tool: &str, call: &Call) -> Result<Outcome, CallError> {
+        self.engine().call(tool, call).await
+    }
+
+    async fn ready(&self) -> Result<(), String> {
+        self.engine().ready().await
+    }
+
+    async fn close(&self) {
+        self.engine().close().await;
+    }
+}
+
+/// The tools of one database and the way to it.
+struct Engine<D: Driver> {
+    driver: D,
+    tools: Vec<Tool<D>>,
+    by_name: BTreeMap<String, usize>,
+}
+
+impl<D: Driver> Engine<D> {
+    async fn open(driver: D, plans: Vec<check::Plan>, mut faults: Vec<SqlFault>) -> Result<Self, Vec<SqlFault>> {
         let mut tools = Vec::new();
-        match prepare(&database, plans).await {
+        match driver.prepare(plans).await {
             Ok((prepared, found)) => {
                 tools = prepared;
                 faults.extend(found);
@@ -59,31 +121,36 @@ impl SqlSource {
             Err(message) => faults.push(SqlFault::new(&["url"], message)),
         }
         if !faults.is_empty() {
-            database.close().await;
+            driver.close().await;
             return Err(faults);
         }
         let by_name = tools.iter().enumerate().map(|(index, tool)| (tool.spec.name.clone(), index)).collect();
-        Ok(Self { database, tools, by_name, clock })
+        Ok(Self { driver, tools, by_name })
     }
 
-    fn find(&self, name: &str) -> Option<&Tool> {
+    fn find(&self, name: &str) -> Option<&Tool<D>> {
         self.by_name.get(name).and_then(|index| self.tools.get(*index))
     }
 
-    async fn read(&self, tool: &Tool, command: &Command, limit: usize, call: &Call) -> Result<Outcome, CallError> {
-        let values = super::arguments::values(&tool.parameters, &tool.order, &call.arguments)?;
+    async fn read(
+        &self,
+        tool: &Tool<D>,
+        (command, limit): (&D::Command, usize),
+        call: &Call,
+    ) -> Result<Outcome, CallError> {
+        let values = arguments::values(tool, &call.arguments)?;
         let mut rows = Rows::new(&tool.columns, &[], limit, call.max_result_bytes);
-        self.fetch(command, &values, &mut rows).await?;
+        self.driver.read(command, &values, &mut rows, call).await?;
         Ok(Outcome::structured(rows.into_read(!tool.parameters.is_empty())))
     }
 
     async fn page(
         &self,
-        tool: &Tool,
-        (paged, key, size): (&page::Paged, &[String], usize),
+        tool: &Tool<D>,
+        (paged, key, size): (&Paged<D::Command>, &[String], usize),
         call: &Call,
     ) -> Result<Outcome, CallError> {
-        let arguments = super::arguments::values(&tool.parameters, &tool.order, &call.arguments)?;
+        let arguments = arguments::values(tool, &call.arguments)?;
         let asked = call.arguments.get(PAGE_SIZE).and_then(serde_json::Value::as_f64);
         // The input schema holds it between 1 and `size`.
         let size = asked.map_or(size, |asked| (asked as usize).clamp(1, size));
@@ -98,50 +165,26 @@ impl SqlSource {
         values.push(Datum::Integer(i64::try_from(size).unwrap_or(i64::MAX).saturating_add(1)));
         values.extend(behind.into_iter().flatten());
         let mut rows = Rows::new(&tool.columns, key, size, call.max_result_bytes);
-        self.fetch(command, &values, &mut rows).await?;
+        self.driver.read(command, &values, &mut rows, call).await?;
         let next = rows.cut().map(|_: Cut| page::cursor(&tool.spec.name, &arguments, rows.last_key()));
         Ok(Outcome::structured(rows.into_page(next)))
     }
 
-    /// Runs a read until it ends or the result is full. Dropping the future stops the statement.
-    async fn fetch(&self, command: &Command, values: &[Datum], rows: &mut Rows<'_>) -> Result<(), CallError> {
-        let pools = self.database.pools().await?;
-        let (mut connection, _running) = pools.reader().await.map_err(failure::read)?;
-        let full = |row: &SqliteRow| {
-            rows.take(row)?;
-            Ok(if rows.cut().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-        };
-        command.run(&mut connection, values, failure::read, full).await.map(drop)
-    }
-
-    /// One transaction with one statement. It ends before the call's deadline, so that a caller
-    /// who is told of a time-out is also told that nothing was changed.
-    async fn write(&self, tool: &Tool, command: &Command, limit: usize, call: &Call) -> Result<Outcome, CallError> {
-        let values = super::arguments::values(&tool.parameters, &tool.order, &call.arguments)?;
+    async fn write(
+        &self,
+        tool: &Tool<D>,
+        (command, limit, answer): (&D::Command, usize, Answer),
+        call: &Call,
+    ) -> Result<Outcome, CallError> {
+        let values = arguments::values(tool, &call.arguments)?;
         let mut rows = Rows::new(&tool.columns, &[], limit, call.max_result_bytes);
-        let mut time = self.time_for(call);
-        let pools = self.database.pools().await?;
-        let (mut connection, running) = before(&mut time, pools.writer()).await?;
-        let work = change(&mut connection, &running, &mut time, (command, &values), &mut rows);
-        let (result, sound) = work.await;
-        if !sound {
-            // A transaction may still be open on it.
-            connection.close_on_drop();
-        }
-        result.map(|affected| Outcome::structured(rows.into_write(affected)))
-    }
-
-    /// Completes a little before the deadline: what is left is for taking the change back.
-    fn time_for(&self, call: &Call) -> BoxFuture<'static, ()> {
-        const MOST: Duration = Duration::from_millis(250);
-        let Some(deadline) = call.deadline else { return future::pending().boxed() };
-        let left = Duration::try_from(deadline.duration_since(self.clock.now())).unwrap_or_default();
-        self.clock.sleep(left.saturating_sub(MOST.min(left / 10)))
+        let affected = self.driver.write(command, &values, &mut rows, call).await?;
+        Ok(Outcome::structured(rows.into_write(answer, affected)))
     }
 }
 
 #[async_trait]
-impl Source for SqlSource {
+impl<D: Driver> Source for Engine<D> {
     fn kind(&self) -> &'static str {
         "sql"
     }
@@ -153,68 +196,36 @@ impl Source for SqlSource {
     async fn call(&self, name: &str, call: &Call) -> Result<Outcome, CallError> {
         let tool = self.find(name).ok_or_else(|| Refusal::UnknownTool { name: name.to_owned() })?;
         match &tool.run {
-            Run::Read { command, row_limit } => self.read(tool, command, *row_limit, call).await,
+            Run::Read { command, row_limit } => self.read(tool, (command, *row_limit), call).await,
             Run::Page { paged, key, size } => self.page(tool, (paged, key, *size), call).await,
-            Run::Write { command, row_limit } => self.write(tool, command, *row_limit, call).await,
+            Run::Write { command, row_limit, answer } => self.write(tool, (command, *row_limit, *answer), call).await,
         }
     }
 
     async fn ready(&self) -> Result<(), String> {
-        self.database.answers().await
+        self.driver.answers().await
     }
 
     async fn close(&self) {
-        self.database.close().await;
+        self.driver.close().await;
     }
 }
 
-/// The database file, made from its seed where there is none and it may be made.
-async fn open_file(settings: &SqlSettings, may_make: bool) -> Result<Option<Database>, SqlFault> {
-    let path = std::path::absolute(&settings.database).unwrap_or_else(|_| settings.database.clone());
-    let at_url = |message: String| SqlFault::new(&["url"], message);
-    match path.try_exists() {
-        Ok(true) => {}
-        Ok(false) => match &settings.seed {
-            Some(_) if !may_make => return Ok(None),
-            Some(file) => seed::seed(&path, file).await?,
-            None => {
-                return Err(at_url(format!(
-                    "There is no database {}. Correct the path, or name a `seed`: SQL that makes the database when it is not there.",
-                    path.display()
-                )));
-            }
-        },
-        Err(error) => return Err(at_url(format!("{} cannot be looked at: {error}.", path.display()))),
-    }
-    Database::open(&path).await.map(Some).map_err(|error| {
-        at_url(format!("{} cannot be used as a database: {error}. Name a SQLite file.", path.display()))
-    })
+/// How long a call may still take; `None`: as long as it likes.
+pub(super) fn time_left(clock: &dyn Clock, call: &Call) -> Option<Duration> {
+    let deadline = call.deadline?;
+    Some(Duration::try_from(deadline.duration_since(clock.now())).unwrap_or_default())
 }
 
-/// Prepares the statements of all tools, on a connection that cannot write.
-async fn prepare(database: &Database, plans: Vec<check::Plan>) -> Result<(Vec<Tool>, Vec<SqlFault>), String> {
-    let words = |error: sqlx::Error| {
-        let said = failure::words(&error);
-        format!("The database cannot be read: {said}. Name a SQLite file that this server may read.")
-    };
-    let pools = database.pools().await.map_err(|failure| failure.message)?;
-    let (mut connection, _running) = pools.reader().await.map_err(words)?;
-    let encoding: String = sqlx::query_scalar("PRAGMA encoding").fetch_one(&mut *connection).await.map_err(words)?;
-    if encoding != "UTF-8" {
-        return Err(format!(
-            "The database keeps its texts as {encoding}, which cannot be read here. \
-             Make a copy in UTF-8: sqlite3 OLD .dump | sqlite3 NEW."
-        ));
-    }
-    let strict = tool::strict_tables(&mut connection).await.map_err(words)?;
-    let (mut tools, mut faults) = (Vec::new(), Vec::new());
-    for plan in plans {
-        match tool::prepare(&mut connection, plan, &strict).await {
-            Ok(tool) => tools.push(tool),
-            Err(found) => faults.extend(found),
-        }
-    }
-    Ok((tools, faults))
+/// How long the work of a change may take: what is left then is for taking it back.
+pub(super) fn time_for_change(clock: &dyn Clock, call: &Call) -> Option<Duration> {
+    const MOST: Duration = Duration::from_millis(250);
+    time_left(clock, call).map(|left| left.saturating_sub(MOST.min(left / 10)))
+}
+
+/// Completes after this time.
+pub(super) fn after(clock: &dyn Clock, time: Option<Duration>) -> BoxFuture<'static, ()> {
+    time.map_or_else(|| future::pending().boxed(), |time| clock.sleep(time))
 }
 
 fn not_a_cursor() -> CallError {
@@ -226,69 +237,3 @@ fn not_a_cursor() -> CallError {
     }])
     .into()
 }
-
-/// Waits for what comes before a change, while there is time.
-async fn before<T>(
-    time: &mut BoxFuture<'static, ()>,
-    work: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, CallError> {
-    tokio::select! {
-        biased;
-        result = work => result.map_err(|error| failure::write(error).into()),
-        () = time => Err(failure::out_of_time().into()),
-    }
-}
-
-/// One transaction with one statement. The second part says whether the connection is certainly
-/// outside of a transaction in the end.
-async fn change(
-    connection: &mut SqliteConnection,
-    running: &Running,
-    time: &mut BoxFuture<'static, ()>,
-    (command, values): (&Command, &[Datum]),
-    rows: &mut Rows<'_>,
-) -> (Result<u64, CallError>, bool) {
-    // The lock is taken first: no statement begins that could not write in the end. A BEGIN that
-    // is given up is taken back by the driver.
-    let mut transaction = match before(time, connection.begin_with("BEGIN IMMEDIATE")).await {
-        Ok(transaction) => transaction,
-        Err(error) => return (Err(error), true),
-    };
-    let result = {
-        // Every change is made before the first row comes, and all rows are taken.
-        let all = |row: &SqliteRow| rows.take(row).map(ControlFlow::Continue);
-        let work = command.run(&mut transaction, values, failure::write, all);
-        tokio::pin!(work);
-        tokio::select! {
-            biased;
-            result = &mut work => result,
-            () = time => {
-                running.stop();
-                work.await
-            }
-        }
-    };
-    running.resume();
-    settle(transaction, result).await
-}
-
-/// Ends the transaction as the statement did. The second part says whether the connection is
-/// certainly outside of a transaction.
-async fn settle(
-    transaction: Transaction<'_, Sqlite>,
-    result: Result<u64, CallError>,
-) -> (Result<u64, CallError>, bool) {
-    match result {
-        Ok(affected) => match transaction.commit().await {
-            Ok(()) => (Ok(affected), true),
-            Err(error) if failure::is_certain(&error) => (Err(failure::write(error).into()), false),
-            Err(error) => (Err(failure::uncertain(error).into()), false),
-        },
-        // SQLite rolls some failures back by itself (an interrupt among them), and then refuses
-        // to do it again.
-        Err(error) => (Err(error), transaction.rollback().await.is_ok()),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -4,22 +4,66 @@
 use bridgehead_core::Effect;
 use sqlparser::{
     ast::{OnConflictAction, OnInsert, Query, SetExpr, SqliteOnConflict, Statement as Parsed},
-    dialect::SQLiteDialect,
+    dialect::Dialect as Grammar,
     parser::Parser,
     tokenizer::{Location, Token, Tokenizer},
 };
 
-/// A statement as it goes to the database.
+/// How a database writes its SQL.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dialect {
+    /// Tokens and grammar.
+    pub(super) grammar: &'static dyn Grammar,
+    /// Whether `@name` is a parameter; else `@` is an operator.
+    pub(super) at_sign: bool,
+    /// Whether `$name` is a parameter.
+    pub(super) dollar: bool,
+    /// Whether a colon without a name may stand in square brackets, as in `a[1:2]`.
+    pub(super) slices: bool,
+    /// Whether operators may be made of these characters; else one that has them in it may be an
+    /// operator and the mark of a parameter, as in `<@name`.
+    pub(super) operators: &'static [char],
+}
+
+/// A statement as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Statement {
-    /// The SQL with `?1`, `?2` … for the named parameters, without a trailing semicolon.
-    pub(super) sql: String,
-    /// The name behind each number, in order.
+    pieces: Vec<Piece>,
+    /// The names of its parameters, each once, in order.
     pub(super) parameters: Vec<String>,
     /// What the statement does.
     pub(super) effect: Effect,
     /// Whether it may have a `*` for columns, whose number changes with the tables.
     pub(super) has_star: bool,
+    /// Whether it may have NULL in columns whose tables have none: an outer join, a rollup.
+    pub(super) may_add_nulls: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    /// Text that goes to the database as it is.
+    Text(String),
+    /// Where a parameter stands: its place among the names.
+    Parameter(usize),
+}
+
+impl Statement {
+    /// The SQL without a trailing semicolon, with what `mark` says for each parameter: it gets the
+    /// parameter's place among the names, and how many marks stand before it.
+    pub(super) fn sql(&self, mut mark: impl FnMut(usize, usize) -> String) -> String {
+        let mut before = 0;
+        let mut sql = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => sql.push_str(text),
+                Piece::Parameter(parameter) => {
+                    sql.push_str(&mark(*parameter, before));
+                    before += 1;
+                }
+            }
+        }
+        sql
+    }
 }
 
 /// One token with the text it stands for.
@@ -35,17 +79,20 @@ const ONE_STATEMENT: &str =
 ///
 /// # Errors
 /// What is wrong with it and how to mend it.
-pub(super) fn parse(sql: &str) -> Result<Statement, String> {
-    let lexemes = lex(sql)?;
+pub(super) fn parse(dialect: Dialect, sql: &str) -> Result<Statement, String> {
+    const ADD_NULLS: [&str; 6] = ["LEFT", "RIGHT", "FULL", "ROLLUP", "CUBE", "SETS"];
+    let lexemes = lex(dialect, sql)?;
     let lexemes = only_statement(&lexemes)?;
-    let effect = effect(lexemes)?;
-    let (sql, parameters) = rewrite(lexemes)?;
+    let effect = effect(dialect, lexemes)?;
+    let (pieces, parameters) = pieces(dialect, lexemes)?;
     let has_star = lexemes.iter().any(|lexeme| lexeme.token == Token::Mul);
-    Ok(Statement { sql, parameters, effect, has_star })
+    let may_add_nulls =
+        lexemes.iter().any(|lexeme| ADD_NULLS.iter().any(|word| lexeme.text.eq_ignore_ascii_case(word)));
+    Ok(Statement { pieces, parameters, effect, has_star, may_add_nulls })
 }
 
-fn lex(sql: &str) -> Result<Vec<Lexeme<'_>>, String> {
-    let tokens = Tokenizer::new(&SQLiteDialect {}, sql)
+fn lex(dialect: Dialect, sql: &str) -> Result<Vec<Lexeme<'_>>, String> {
+    let tokens = Tokenizer::new(dialect.grammar, sql)
         .with_unescape(false)
         .tokenize_with_location()
         .map_err(|error| format!("This is not SQL: {error}"))?;
@@ -99,22 +146,25 @@ fn only_statement<'a, 'b>(lexemes: &'b [Lexeme<'a>]) -> Result<&'b [Lexeme<'a>],
     }
 }
 
-/// Puts numbers in the place of names. The same name has the same number wherever it stands.
-fn rewrite(lexemes: &[Lexeme<'_>]) -> Result<(String, Vec<String>), String> {
-    let mut sql = String::new();
+/// Finds the parameters. The same name is the same parameter wherever it stands.
+fn pieces(dialect: Dialect, lexemes: &[Lexeme<'_>]) -> Result<(Vec<Piece>, Vec<String>), String> {
+    let mut pieces = Vec::new();
     let mut names: Vec<String> = Vec::new();
     let mut number = |name: &str| {
-        let index = names.iter().position(|known| known == name).unwrap_or_else(|| {
+        Piece::Parameter(names.iter().position(|known| known == name).unwrap_or_else(|| {
             names.push(name.to_owned());
             names.len() - 1
-        });
-        format!("?{}", index + 1)
+        }))
     };
+    let mut brackets = 0_usize;
     let mut rest = lexemes.iter().peekable();
     while let Some(lexeme) = rest.next() {
-        match &lexeme.token {
+        let text = Piece::Text(lexeme.text.to_owned());
+        pieces.push(match &lexeme.token {
+            Token::AtSign if !dialect.at_sign => text,
             Token::Colon | Token::AtSign => match rest.next_if(|next| is_name(next)) {
-                Some(name) => sql.push_str(&number(name.text)),
+                Some(name) => number(name.text),
+                None if brackets > 0 && dialect.slices => text,
                 None => {
                     return Err(format!(
                         "`{}` stands here without the name of a parameter. Write it as :name, a letter first.",
@@ -122,25 +172,34 @@ fn rewrite(lexemes: &[Lexeme<'_>]) -> Result<(String, Vec<String>), String> {
                     ));
                 }
             },
-            Token::Placeholder(_) => match lexeme.text.strip_prefix('$').filter(|name| is_identifier(name)) {
-                Some(name) => sql.push_str(&number(name)),
-                None => {
-                    return Err(format!(
-                        "`{}` is a parameter without a name. Write it as :name, and declare `parameters.name`.",
-                        lexeme.text
-                    ));
+            Token::Placeholder(_) => {
+                match lexeme.text.strip_prefix('$').filter(|name| dialect.dollar && is_identifier(name)) {
+                    Some(name) => number(name),
+                    None => {
+                        return Err(format!(
+                            "`{}` is a parameter without a name. Write it as :name, and declare `parameters.name`.",
+                            lexeme.text
+                        ));
+                    }
                 }
-            },
-            _ if !is_space(lexeme) && hides_a_parameter(lexeme.text) => {
+            }
+            _ if !is_space(lexeme) && hides_a_parameter(dialect, lexeme.text) => {
                 return Err(format!(
                     "It is not certain whether `{}` begins a parameter. Write a space before the parameter.",
                     lexeme.text
                 ));
             }
-            _ => sql.push_str(lexeme.text),
-        }
+            token => {
+                match token {
+                    Token::LBracket => brackets += 1,
+                    Token::RBracket => brackets = brackets.saturating_sub(1),
+                    _ => {}
+                }
+                text
+            }
+        });
     }
-    Ok((sql, names))
+    Ok((pieces, names))
 }
 
 fn is_name(lexeme: &Lexeme<'_>) -> bool {
@@ -153,20 +212,21 @@ fn is_identifier(text: &str) -> bool {
         && characters.all(|character| character == '_' || character.is_alphanumeric())
 }
 
-/// Whether a token is an operator of another database that SQLite reads as an operator and the
+/// Whether a token is an operator of another database that this one reads as an operator and the
 /// mark of a parameter, such as `<@`.
-fn hides_a_parameter(text: &str) -> bool {
-    text != "::"
-        && text.contains(['@', ':', '$', '?'])
-        && !text.starts_with(['\'', '"', '`', '['])
+fn hides_a_parameter(dialect: Dialect, text: &str) -> bool {
+    const MARKS: [char; 4] = ['@', ':', '$', '?'];
+    !["::", ":="].contains(&text)
+        && text.contains(|character| MARKS.contains(&character) && !dialect.operators.contains(&character))
+        && !text.starts_with(['\'', '"', '`', '[', '$'])
         && text.chars().all(|character| character.is_ascii_punctuation())
 }
 
-/// What the statement does. Where the parser does not know a piece of SQLite's grammar, the verb
-/// alone decides; the grammar leaves no doubt about where that stands.
-fn effect(lexemes: &[Lexeme<'_>]) -> Result<Effect, String> {
+/// What the statement does. Where the parser does not know a piece of the database's grammar, the
+/// verb alone decides; the grammar leaves no doubt about where that stands.
+fn effect(dialect: Dialect, lexemes: &[Lexeme<'_>]) -> Result<Effect, String> {
     let tokens = lexemes.iter().map(|lexeme| lexeme.token.clone()).collect();
-    match Parser::new(&SQLiteDialect {}).with_tokens(tokens).parse_statements() {
+    match Parser::new(dialect.grammar).with_tokens(tokens).parse_statements() {
         Ok(statements) => match statements.as_slice() {
             [statement] => effect_of(statement).ok_or_else(|| refused(lexemes)),
             _ => Err(ONE_STATEMENT.into()),
@@ -178,8 +238,8 @@ fn effect(lexemes: &[Lexeme<'_>]) -> Result<Effect, String> {
 fn refused(lexemes: &[Lexeme<'_>]) -> String {
     let verb = lexemes.iter().find(|lexeme| !is_space(lexeme)).map(|l| l.text.to_uppercase()).unwrap_or_default();
     format!(
-        "{verb} cannot be a tool: a tool reads or changes rows with SELECT, VALUES, INSERT, REPLACE, UPDATE or DELETE. \
-         What prepares the database belongs into its `seed`; transactions are made by the server."
+        "{verb} cannot be a tool: a tool reads or changes rows with SELECT, VALUES, INSERT, UPDATE or DELETE. \
+         What prepares a SQLite database belongs into its `seed`; transactions are made by the server."
     )
 }
 
@@ -198,7 +258,7 @@ fn effect_of(statement: &Parsed) -> Option<Effect> {
             let source = insert.source.as_ref().map_or(Some(Effect::Read), |query| effect_of_query(query))?;
             Some(source.max(if replaces { Effect::Destructive } else { Effect::Write }))
         }
-        Parsed::Update(_) | Parsed::Delete(_) => Some(Effect::Destructive),
+        Parsed::Update(_) | Parsed::Delete(_) | Parsed::Merge(_) => Some(Effect::Destructive),
         _ => None,
     }
 }
@@ -217,7 +277,10 @@ fn effect_of_body(body: &SetExpr) -> Option<Effect> {
         SetExpr::Values(_) => Some(Effect::Read),
         SetExpr::Query(query) => effect_of_query(query),
         SetExpr::SetOperation { left, right, .. } => Some(effect_of_body(left)?.max(effect_of_body(right)?)),
-        SetExpr::Insert(statement) | SetExpr::Update(statement) | SetExpr::Delete(statement) => effect_of(statement),
+        SetExpr::Insert(statement)
+        | SetExpr::Update(statement)
+        | SetExpr::Delete(statement)
+        | SetExpr::Merge(statement) => effect_of(statement),
         _ => None,
     }
 }
@@ -236,7 +299,7 @@ fn effect_of_verb(lexemes: &[Lexeme<'_>]) -> Option<Effect> {
         "SELECT" | "VALUES" => Some(Effect::Read),
         "INSERT" if contains(&["OR", "REPLACE"]) || contains(&["DO", "UPDATE"]) => Some(Effect::Destructive),
         "INSERT" => Some(Effect::Write),
-        "REPLACE" | "UPDATE" | "DELETE" => Some(Effect::Destructive),
+        "REPLACE" | "UPDATE" | "DELETE" | "MERGE" => Some(Effect::Destructive),
         _ => None,
     }
 }

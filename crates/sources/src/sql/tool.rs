@@ -1,43 +1,47 @@
-//! From a sound plan and a database to a tool that can be called: the statement is prepared, its
+//! From a sound plan and what the database says of its statement to a tool that can be called: the
 //! columns get their types, and the schemas are written.
 
 use std::collections::BTreeSet;
 
 use bridgehead_core::ToolSpec;
 use serde_json::{Map, Value, json};
-use sqlx::{
-    Column as _, ColumnOrigin, Either, Executor as _, SqliteConnection, Statement as _, TypeInfo as _,
-    sqlite::SqliteColumn,
-};
 
 use super::{
     arguments::Bound,
     check::{CURSOR, PAGE_SIZE, Plan},
-    command::Command,
     datum::Shape,
-    failure,
+    driver::Driver,
     page::Paged,
     settings::SqlFault,
 };
 
 /// A tool, ready for calls.
-pub(super) struct Tool {
+pub(super) struct Tool<D: Driver> {
     pub(super) spec: ToolSpec,
     pub(super) parameters: Vec<Bound>,
-    /// Names of the statement's numbered parameters.
-    pub(super) order: Vec<String>,
+    /// The statement's numbered parameters: the name of each, and what the database takes for it.
+    pub(super) order: Vec<(String, D::Slot)>,
     pub(super) columns: Vec<OutputColumn>,
-    pub(super) run: Run,
+    pub(super) run: Run<D::Command>,
 }
 
 /// What a call does.
-pub(super) enum Run {
+pub(super) enum Run<Command> {
     /// Up to this many rows.
     Read { command: Command, row_limit: usize },
     /// A page of up to `size` rows; `key` are the names of result columns.
-    Page { paged: Paged, key: Vec<String>, size: usize },
-    /// A transaction with one statement; up to this many rows of a RETURNING clause.
-    Write { command: Command, row_limit: usize },
+    Page { paged: Paged<Command>, key: Vec<String>, size: usize },
+    /// A transaction with one statement; up to this many of the rows that it returns.
+    Write { command: Command, row_limit: usize, answer: Answer },
+}
+
+/// What a change answers with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// How many rows were changed, and the rows of a RETURNING clause.
+    Affected,
+    /// The rows of a SELECT that changes something by what it calls.
+    Rows,
 }
 
 /// One column of the rows that go out.
@@ -48,117 +52,82 @@ pub(super) struct OutputColumn {
     description: Option<String>,
 }
 
-/// Names of the tables whose columns hold nothing but their declared type.
-pub(super) async fn strict_tables(connection: &mut SqliteConnection) -> Result<BTreeSet<String>, sqlx::Error> {
-    let names: Vec<(String,)> =
-        sqlx::query_as("SELECT name FROM pragma_table_list WHERE schema = 'main' AND strict = 1")
-            .fetch_all(connection)
-            .await?;
-    Ok(names.into_iter().map(|(name,)| name).collect())
+/// Something wrong with a setting of the plan's tool.
+pub(super) fn fault(plan: &Plan, below: &[&str], message: impl Into<String>) -> SqlFault {
+    let path: Vec<&str> = ["tools", plan.name.as_str()].into_iter().chain(below.iter().copied()).collect();
+    SqlFault::new(&path, message)
 }
 
-/// Prepares the statement of one tool.
+/// The statement is not what the database takes.
+pub(super) fn not_taken(plan: &Plan, said: &str) -> SqlFault {
+    fault(
+        plan,
+        &["sql"],
+        format!("The database does not take this statement: {said}. Mend the statement, or the database."),
+    )
+}
+
+/// The columns of the result, by what the database says of them and what the operator knows.
 ///
 /// # Errors
-/// Everything that the database finds wrong with it.
-pub(super) async fn prepare(
-    connection: &mut SqliteConnection,
-    plan: Plan,
-    strict: &BTreeSet<String>,
-) -> Result<Tool, Vec<SqlFault>> {
-    let fault = |below: &[&str], message: String| {
-        let path: Vec<&str> = ["tools", plan.name.as_str()].into_iter().chain(below.iter().copied()).collect();
-        SqlFault::new(&path, message)
-    };
-    let command = Command::new(plan.statement.sql.as_str(), plan.statement.has_star);
-    let statement = match connection.prepare(command.sql()).await {
-        Ok(statement) => statement,
-        Err(error) => {
-            let said = failure::words(&error);
-            return Err(vec![fault(
-                &["sql"],
-                format!("The database does not take this statement: {said}. Mend the statement, or the database."),
-            )]);
-        }
-    };
+/// Two have one name, or the plan names one that is not there.
+pub(super) fn columns(plan: &Plan, found: Vec<(String, Shape)>) -> Result<Vec<OutputColumn>, Vec<SqlFault>> {
     let mut faults = Vec::new();
-    let found = statement.parameters().and_then(Either::right);
-    if found != Some(plan.statement.parameters.len()) {
-        faults.push(fault(
-            &["sql"],
-            "The database finds other parameters in this statement than we do. Write each as :name, with a space before it.".into(),
-        ));
-    }
-    let columns = statement.columns();
     let mut names = BTreeSet::new();
-    for column in columns {
-        if !names.insert(column.name().to_lowercase()) {
+    for (name, _) in &found {
+        if !names.insert(name.to_lowercase()) {
             faults.push(fault(
+                plan,
                 &["sql"],
-                format!("Two result columns are called `{0}`. Give one an alias: … AS other_{0}.", column.name()),
+                format!("Two result columns are called `{name}`. Give one an alias: … AS other_{name}."),
             ));
         }
     }
-    let listed = || columns.iter().map(|column| column.name()).collect::<Vec<_>>().join(", ");
     let absent = |name: &str| {
-        if columns.is_empty() {
+        if found.is_empty() {
             format!("The statement returns no columns, so there is no `{name}`. Add RETURNING, or remove this.")
         } else {
-            format!("The statement returns no column `{name}`. It returns {}.", listed())
+            let listed = found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+            format!("The statement returns no column `{name}`. It returns {listed}.")
         }
     };
-    let is_column = |name: &String| columns.iter().any(|column| column.name() == name);
-    faults.extend(
-        plan.columns.keys().filter(|name| !is_column(name)).map(|name| fault(&["columns", name], absent(name))),
-    );
-    let keys = plan.page.iter().flat_map(|page| &page.key);
-    faults.extend(keys.filter(|name| !is_column(name)).map(|name| fault(&["page", "key"], absent(name))));
-    let columns: Vec<OutputColumn> = columns.iter().map(|column| output_column(column, &plan, strict)).collect();
+    let is_column = |name: &String| found.iter().any(|(column, _)| column == name);
+    let noted = plan.columns.keys().filter(|name| !is_column(name));
+    faults.extend(noted.map(|name| fault(plan, &["columns", name], absent(name))));
+    let keys = plan.page.iter().flat_map(|page| &page.key).filter(|name| !is_column(name));
+    faults.extend(keys.map(|name| fault(plan, &["page", "key"], absent(name))));
     if !faults.is_empty() {
         return Err(faults);
     }
-    Ok(tool(plan, command, columns))
+    Ok(found
+        .into_iter()
+        .map(|(name, declared)| {
+            let noted = plan.columns.get(&name);
+            OutputColumn {
+                shape: noted.and_then(|noted| noted.shape.clone()).unwrap_or(declared),
+                description: noted.and_then(|noted| noted.description.clone()),
+                name,
+            }
+        })
+        .collect())
 }
 
-fn output_column(column: &SqliteColumn, plan: &Plan, strict: &BTreeSet<String>) -> OutputColumn {
-    let noted = plan.columns.get(column.name());
-    let strict = match column.origin() {
-        ColumnOrigin::Table(origin) => strict.contains(origin.table.as_ref()),
-        _ => false,
-    };
-    let declared = || Shape::from_declared(column.type_info().name(), strict);
-    OutputColumn {
-        name: column.name().to_owned(),
-        shape: noted.and_then(|noted| noted.shape).unwrap_or_else(declared),
-        description: noted.and_then(|noted| noted.description.clone()),
-    }
-}
-
-fn tool(plan: Plan, command: Command, columns: Vec<OutputColumn>) -> Tool {
+/// The tool, with what it publishes.
+pub(super) fn tool<D: Driver>(
+    plan: Plan,
+    slots: Vec<D::Slot>,
+    columns: Vec<OutputColumn>,
+    run: Run<D::Command>,
+) -> Tool<D> {
     let mut spec = ToolSpec::new(plan.name, plan.description);
     spec.title = plan.title;
     spec.effect = plan.effect;
     spec.idempotent = plan.idempotent;
     spec.scope = plan.scope;
-    let size = plan.page.as_ref().map(|page| page.size);
-    spec.input_schema = input_schema(&plan.parameters, size);
-    let is_read = plan.statement.effect.is_read();
-    spec.output_schema = Some(output_schema(&columns, is_read, size.is_some()));
-    let run = match plan.page {
-        Some(page) => Run::Page {
-            paged: Paged::new(
-                &plan.statement.sql,
-                plan.statement.parameters.len(),
-                columns.iter().map(|column| column.name.as_str()),
-                &page.key,
-            ),
-            key: page.key,
-            size: page.size,
-        },
-        None if is_read => Run::Read { command, row_limit: plan.row_limit },
-        None => Run::Write { command, row_limit: plan.row_limit },
-    };
-    Tool { spec, parameters: plan.parameters, order: plan.statement.parameters, columns, run }
+    spec.input_schema = input_schema(&plan.parameters, plan.page.as_ref().map(|page| page.size));
+    spec.output_schema = Some(output_schema(&columns, &run));
+    let order = plan.statement.parameters.into_iter().zip(slots).collect();
+    Tool { spec, parameters: plan.parameters, order, columns, run }
 }
 
 fn input_schema(parameters: &[Bound], page_size: Option<usize>) -> Map<String, Value> {
@@ -189,7 +158,7 @@ fn input_schema(parameters: &[Bound], page_size: Option<usize>) -> Map<String, V
     object_schema(properties, json!(required))
 }
 
-fn output_schema(columns: &[OutputColumn], is_read: bool, is_paged: bool) -> Map<String, Value> {
+fn output_schema<Command>(columns: &[OutputColumn], run: &Run<Command>) -> Map<String, Value> {
     let row: Map<String, Value> = columns
         .iter()
         .map(|column| {
@@ -203,13 +172,7 @@ fn output_schema(columns: &[OutputColumn], is_read: bool, is_paged: bool) -> Map
     let names: Vec<Value> = columns.iter().map(|column| column.name.as_str().into()).collect();
     let rows = json!({"type": "array", "items": object_schema(row, names.into())});
     let mut properties = Map::new();
-    if is_read {
-        properties.insert("rows".into(), rows);
-        properties.insert(
-            "row_count".into(),
-            json!({"type": "integer", "minimum": 0, "description": "How many rows are here."}),
-        );
-    } else {
+    if let Run::Write { answer: Answer::Affected, .. } = run {
         properties.insert(
             "affected".into(),
             json!({"type": "integer", "minimum": 0, "description": "How many rows were added, changed or removed."}),
@@ -217,8 +180,14 @@ fn output_schema(columns: &[OutputColumn], is_read: bool, is_paged: bool) -> Map
         if !columns.is_empty() {
             properties.insert("rows".into(), rows);
         }
+    } else {
+        properties.insert("rows".into(), rows);
+        properties.insert(
+            "row_count".into(),
+            json!({"type": "integer", "minimum": 0, "description": "How many rows are here."}),
+        );
     }
-    if is_paged {
+    if let Run::Page { .. } = run {
         properties.insert(
             "next_cursor".into(),
             json!({"type": ["string", "null"], "description": "Give it as cursor to get the next page; null on the last one."}),

@@ -1,26 +1,15 @@
 //! Issued keys in SQLite. Each verb is one statement, or one that changes and one that only
 //! looks, so that no verb is seen half done.
 
-use std::fmt::Display;
-
 use async_trait::async_trait;
-use bridgehead_auth::{
-    Insertion, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, StoreError, keys::to_microsecond,
-};
-use bridgehead_core::{EndpointId, ScopeSet};
+use bridgehead_auth::{Insertion, KeyId, KeyRecord, KeyStore, Revocation, StoreError};
 use jiff::Timestamp;
-use sqlx::{Row, sqlite::SqliteRow};
 
 use super::Sqlite;
-use crate::sqlite::error::corrupt;
-
-/// The columns of a record, as every statement names them.
-macro_rules! columns {
-    () => {
-        "id, endpoint, subject, scopes, hash, pepper_version, created_at, expires_at, revoked_at, last_used_at, \
-         label, header"
-    };
-}
+use crate::{
+    key_row::{KeyRow, key_columns, micros},
+    sqlite::error::corrupt,
+};
 
 #[async_trait]
 impl KeyStore for Sqlite {
@@ -28,7 +17,7 @@ impl KeyStore for Sqlite {
         let optional = |at: Option<Timestamp>| at.map(micros);
         let done = sqlx::query(concat!(
             "INSERT INTO api_key (",
-            columns!(),
+            key_columns!(),
             ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
         ))
         .bind(record.id.as_str())
@@ -50,20 +39,21 @@ impl KeyStore for Sqlite {
     }
 
     async fn find(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        let row = sqlx::query(concat!("SELECT ", columns!(), " FROM api_key WHERE id = ?"))
+        let row: Option<KeyRow> = sqlx::query_as(concat!("SELECT ", key_columns!(), " FROM api_key WHERE id = ?"))
             .bind(id.as_str())
             .fetch_optional(self.readers()?)
             .await
             .map_err(|error| self.error(error))?;
-        row.map(|row| self.key_record(&row)).transpose()
+        row.map(|row| self.key_record(row)).transpose()
     }
 
     async fn list(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        let rows = sqlx::query(concat!("SELECT ", columns!(), " FROM api_key ORDER BY created_at, id"))
-            .fetch_all(self.readers()?)
-            .await
-            .map_err(|error| self.error(error))?;
-        rows.iter().map(|row| self.key_record(row)).collect()
+        let rows: Vec<KeyRow> =
+            sqlx::query_as(concat!("SELECT ", key_columns!(), " FROM api_key ORDER BY created_at, id"))
+                .fetch_all(self.readers()?)
+                .await
+                .map_err(|error| self.error(error))?;
+        rows.into_iter().map(|row| self.key_record(row)).collect()
     }
 
     async fn revoke(&self, id: &KeyId, at: Timestamp) -> Result<Revocation, StoreError> {
@@ -107,38 +97,7 @@ impl KeyStore for Sqlite {
 }
 
 impl Sqlite {
-    fn key_record(&self, row: &SqliteRow) -> Result<KeyRecord, StoreError> {
-        let text = |column: &str| row.try_get::<String, _>(column).map_err(|error| self.error(error));
-        let optional_text = |column: &str| row.try_get::<Option<String>, _>(column).map_err(|error| self.error(error));
-        let time = |column: &str| {
-            let micros = row.try_get::<Option<i64>, _>(column).map_err(|error| self.error(error))?;
-            micros.map(Timestamp::from_microsecond).transpose().map_err(|error| self.unreadable(column, error))
-        };
-        let hash = row.try_get::<Vec<u8>, _>("hash").map_err(|error| self.error(error))?;
-        Ok(KeyRecord {
-            id: KeyId::parse(&text("id")?).map_err(|error| self.unreadable("id", error))?,
-            endpoint: EndpointId::parse(&text("endpoint")?)
-                .ok_or_else(|| self.unreadable("endpoint", "this version has no such endpoint"))?,
-            subject: text("subject")?.into(),
-            scopes: ScopeSet::parse(&text("scopes")?).map_err(|error| self.unreadable("scopes", error))?,
-            hash: KeyHash::new(hash.try_into().map_err(|_bytes| self.unreadable("hash", "it has not 32 bytes"))?),
-            pepper_version: KeyVersion::parse(&text("pepper_version")?)
-                .ok_or_else(|| self.unreadable("pepper_version", "it is not 8 hexadecimal digits"))?,
-            created_at: time("created_at")?.ok_or_else(|| self.unreadable("created_at", "it is missing"))?,
-            expires_at: time("expires_at")?,
-            revoked_at: time("revoked_at")?,
-            last_used_at: time("last_used_at")?,
-            label: optional_text("label")?,
-            header: optional_text("header")?,
-        })
+    fn key_record(&self, row: KeyRow) -> Result<KeyRecord, StoreError> {
+        row.into_record().map_err(|what| corrupt(&self.0.path, what, None::<sqlx::Error>))
     }
-
-    fn unreadable(&self, column: &str, why: impl Display) -> StoreError {
-        let what = format!("the column `{column}` of a key cannot be read ({why}). Restore a backup");
-        corrupt(&self.0.path, what, None::<sqlx::Error>)
-    }
-}
-
-fn micros(at: Timestamp) -> i64 {
-    to_microsecond(at).as_microsecond()
 }

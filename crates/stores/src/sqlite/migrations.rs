@@ -1,21 +1,20 @@
-//! The schema of the SQLite store, in numbered steps that are never changed once released: each
-//! is remembered in the file with its checksum. A file with steps that this version does not
-//! know was made by a newer one and is refused.
+//! The schema of the SQLite store. A file with steps that this version does not know was made by a
+//! newer one and is refused.
 
 use std::path::Path;
 
-use sqlx::{
-    ConnectOptions, Connection, SqlSafeStr, SqliteConnection,
-    migrate::{Migrate, MigrateError, Migration, MigrationType},
-    sqlite::SqliteConnectOptions,
-};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, migrate::MigrateError, sqlite::SqliteConnectOptions};
 
 use bridgehead_auth::StoreError;
 
 use super::error::{corrupt, is_busy, refused, store_error, unsuitable};
+use crate::migrate::{self, Step};
 
 /// Every step, in order. Add to the end.
-const STEPS: &[(i64, &str, &str)] = &[(1, "api key", include_str!("migrations/0001_api_key.sql"))];
+const STEPS: &[Step] = &[
+    (1, "api key", include_str!("migrations/0001_api_key.sql")),
+    (2, "denied subject", include_str!("migrations/0002_denied_subject.sql")),
+];
 
 /// Where the steps that were done are remembered.
 const TABLE: &str = "_sqlx_migrations";
@@ -73,32 +72,8 @@ async fn steps(path: &Path, connection: &mut SqliteConnection) -> Result<(), Sto
         }
         sqlx::query("PRAGMA application_id = 0x42524447").execute(&mut *transaction).await.map_err(failed)?;
     }
-    apply(path, &mut transaction).await?;
+    migrate::apply(&mut *transaction, TABLE, STEPS).await.map_err(|error| migration_error(path, error))?;
     transaction.commit().await.map_err(failed)
-}
-
-/// What `sqlx::migrate::Migrator` does, whose future cannot be moved between threads.
-async fn apply(path: &Path, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let failed = |error| migration_error(path, error);
-    connection.ensure_migrations_table(TABLE).await.map_err(failed)?;
-    let applied = connection.list_applied_migrations(TABLE).await.map_err(failed)?;
-    let steps: Vec<_> = STEPS
-        .iter()
-        .map(|(version, name, sql)| {
-            Migration::new(*version, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
-        })
-        .collect();
-    if let Some(unknown) = applied.iter().rev().find(|done| steps.iter().all(|step| step.version != done.version)) {
-        return Err(failed(MigrateError::VersionMissing(unknown.version)));
-    }
-    for step in &steps {
-        match applied.iter().find(|done| done.version == step.version) {
-            Some(done) if done.checksum == step.checksum => {}
-            Some(_) => return Err(failed(MigrateError::VersionMismatch(step.version))),
-            None => connection.apply(TABLE, step).await.map(|_took| ()).map_err(failed)?,
-        }
-    }
-    Ok(())
 }
 
 fn migration_error(path: &Path, error: MigrateError) -> StoreError {

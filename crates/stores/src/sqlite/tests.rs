@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::atomic::AtomicUsize};
 
-use bridgehead_auth::{Insertion, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation};
+use bridgehead_auth::{Denial, Insertion, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, SubjectStore};
 use bridgehead_core::{EndpointId, ScopeSet};
 use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
@@ -60,12 +60,13 @@ fn unavailable_because(error: &StoreError, words: &str) -> bool {
 async fn sqlite_keeps_the_contract() {
     let place = Place::new();
     let number = AtomicUsize::new(0);
-    let make = || {
+    let open = || {
         let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let path = place.directory.path().join(format!("{number}.db"));
-        async move { Sqlite::open(&path).await.map(|store| Arc::new(store) as Arc<dyn KeyStore>) }
+        async move { Sqlite::open(&path).await.map(Arc::new) }
     };
-    crate::contract::key_store(make).await.unwrap();
+    crate::contract::key_store(|| async { Ok(open().await? as Arc<dyn KeyStore>) }).await.unwrap();
+    crate::contract::subject_store(|| async { Ok(open().await? as Arc<dyn SubjectStore>) }).await.unwrap();
 }
 
 #[tokio::test]
@@ -130,6 +131,25 @@ async fn what_another_process_does_is_seen_at_once() {
     assert_eq!(command.revoke(&key.id, Timestamp::UNIX_EPOCH).await.unwrap(), Revocation::Revoked);
     assert!(server.find(&key.id).await.unwrap().unwrap().revoked_at.is_some());
     assert_eq!(server.revoke(&key.id, Timestamp::UNIX_EPOCH).await.unwrap(), Revocation::AlreadyRevoked);
+    assert_eq!(command.deny_subject("key-1", Timestamp::UNIX_EPOCH).await.unwrap(), Denial::Denied);
+    assert_eq!(server.denied_since("key-1").await.unwrap(), Some(Timestamp::UNIX_EPOCH));
+}
+
+/// A file as the first version left it.
+#[tokio::test]
+async fn an_older_file_is_brought_up_to_date_and_loses_nothing() {
+    let place = Place::new();
+    let store = place.open().await;
+    let _ = store.insert(record("aaaaaaaaaaaa")).await.unwrap();
+    store.close().await;
+    let mut stranger = place.stranger().await;
+    for sql in ["DROP TABLE denied_subject", "DELETE FROM _sqlx_migrations WHERE version > 1"] {
+        sqlx::query(sql).execute(&mut stranger).await.unwrap();
+    }
+    stranger.close().await.unwrap();
+    let store = place.open().await;
+    assert_eq!(store.list().await.unwrap(), [record("aaaaaaaaaaaa")]);
+    assert_eq!(store.denied_subjects().await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -278,5 +298,15 @@ async fn a_row_that_was_never_written_like_this_is_reported() {
         sqlx::query(damage).execute(&mut stranger).await.unwrap();
         let error = store.list().await.unwrap_err();
         assert!(matches!(error, StoreError::Corrupt { .. }), "{damage}: {error:?}");
+    }
+    for damage in ["UPDATE denied_subject SET denied_at = 9223372036854775807", "DROP TABLE denied_subject"] {
+        let place = Place::new();
+        let store = place.open().await;
+        store.deny_subject("key-1", Timestamp::UNIX_EPOCH).await.unwrap();
+        let mut stranger = place.stranger().await;
+        sqlx::query(damage).execute(&mut stranger).await.unwrap();
+        for error in [store.denied_subjects().await.unwrap_err(), store.denied_since("key-1").await.unwrap_err()] {
+            assert!(matches!(error, StoreError::Corrupt { .. }), "{damage}: {error:?}");
+        }
     }
 }

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use bridgehead_core::{Effect, WireName};
+use bridgehead_core::{Effect, Secret, WireName};
 use bridgehead_sources::sql;
 use serde_json::{Map, Value};
 
-use super::{Check, size, sqlite_file};
+use super::{Check, is_postgres, size, sqlite_file};
 use crate::config::{
     fault::KeyPath,
     raw::{RawColumn, RawEffect, RawParameter, RawParameterType, RawSqlSource, RawSqlTool, Table},
-    settings::{Column, DEFAULT_ROW_LIMIT, Page, Parameter, SqlSettings, SqlToolSettings, StoreSettings},
+    settings::{Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SqlSettings, SqlToolSettings, StoreSettings},
 };
 
 /// What is known around a source.
@@ -47,25 +47,40 @@ impl Check<'_> {
                 self.sql_tool(&path, tool, raw)
             })
             .collect();
-        let url = path.key("url");
-        let database = match sqlite_file(&raw.url?.0) {
+        let database = self.database(around, raw.url?.0, raw.seed);
+        let settings = SqlSettings { name: around.name.to_owned(), database, tools };
+        self.statements(path, &settings);
+        Some(settings)
+    }
+
+    /// Which database a URL names. Whether that of a server can be read is said with the statements.
+    fn database(&mut self, around: &Around<'_>, text: String, seed: Option<String>) -> Database {
+        let url = around.path.key("url");
+        if is_postgres(&text) {
+            if seed.is_some() {
+                self.findings.fault_at_key(
+                    &around.path.key("seed"),
+                    "is for a SQLite file, which is made when it is not there",
+                    "leave it out, and make the tables on the server with psql",
+                );
+            }
+            return Database::Postgres { url: Secret::new(text) };
+        }
+        let path = match sqlite_file(&text) {
             Ok(file) => self.absolute(file),
             Err((message, mend)) => {
                 self.findings.fault(&url, message, mend);
                 PathBuf::new()
             }
         };
-        if around.store.and_then(StoreSettings::path) == Some(&database) {
+        if around.store.and_then(StoreSettings::path) == Some(&path) {
             self.findings.fault(
                 &url,
                 "is the file of `store.url`, where Bridgehead keeps the keys of all teammates",
                 "give one of the two a file of its own",
             );
         }
-        let seed = raw.seed.map(|seed| self.absolute(&seed));
-        let settings = SqlSettings { name: around.name.to_owned(), database, seed, tools };
-        self.statements(path, &settings);
-        Some(settings)
+        Database::Sqlite { path, seed: seed.map(|seed| self.absolute(&seed)) }
     }
 
     /// What can be said about the statements without the database. Where something was wrong
@@ -88,7 +103,7 @@ impl Check<'_> {
         }
     }
 
-    fn wire_name(&mut self, around: &Around<'_>, path: &KeyPath, tool: &str) {
+    pub(super) fn wire_name(&mut self, around: &Around<'_>, path: &KeyPath, tool: &str) {
         let prefix = around.prefix;
         let wire = if prefix.is_empty() { tool.to_owned() } else { format!("{prefix}_{tool}") };
         if let Err(error) = WireName::parse(&wire) {
@@ -109,22 +124,14 @@ impl Check<'_> {
     }
 
     fn sql_tool(&mut self, path: &KeyPath, name: String, raw: RawSqlTool) -> Option<SqlToolSettings> {
-        let description = raw.description;
-        if description.as_ref().is_some_and(|text| text.trim().is_empty()) {
-            self.findings.fault(
-                &path.key("description"),
-                "is empty, and it is all that an agent sees of the tool",
-                "say what the tool does, when to use it and what it returns",
-            );
-        }
+        let description = self.description(path, raw.description);
         let parameters = self.parameters(&path.key("parameters"), raw.parameters);
         let columns = raw.columns.0.into_iter().map(|(name, raw)| column(name, raw)).collect();
         let page = raw.page.and_then(|page| Some(Page { key: page.key?, size: size(page.size?) }));
         Some(SqlToolSettings {
             name,
             title: raw.title,
-            // Without one, a fault was named before, and the rest is checked all the same.
-            description: description.unwrap_or_default().trim().to_owned(),
+            description,
             sql: raw.sql?,
             parameters,
             columns,
@@ -136,7 +143,20 @@ impl Check<'_> {
         })
     }
 
-    fn parameters(&mut self, path: &KeyPath, raw: Table<RawParameter>) -> Vec<Parameter> {
+    /// A tool's description. Without one, a fault was named before, and the rest is checked all the
+    /// same.
+    pub(super) fn description(&mut self, tool: &KeyPath, description: Option<String>) -> String {
+        if description.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            self.findings.fault(
+                &tool.key("description"),
+                "is empty, and it is all that an agent sees of the tool",
+                "say what the tool does, when to use it and what it returns",
+            );
+        }
+        description.unwrap_or_default().trim().to_owned()
+    }
+
+    pub(super) fn parameters(&mut self, path: &KeyPath, raw: Table<RawParameter>) -> Vec<Parameter> {
         let mut parameters = Vec::new();
         for (name, raw) in raw.0 {
             if raw.required == Some(true) && raw.default.is_some() {
@@ -191,7 +211,7 @@ const fn type_name(kind: RawParameterType) -> &'static str {
     }
 }
 
-const fn effect(raw: RawEffect) -> Effect {
+pub(super) const fn effect(raw: RawEffect) -> Effect {
     match raw {
         RawEffect::Read => Effect::Read,
         RawEffect::Write => Effect::Write,

@@ -4,8 +4,9 @@ use std::{io::ErrorKind, path::Path};
 
 use bridgehead_auth::{RootKeys, SecretsError};
 use bridgehead_core::Secret;
+use bridgehead_stores::StoreUrl;
 
-use super::{Check, sqlite_file};
+use super::{Check, is_postgres, sqlite_file};
 use crate::config::{
     fault::KeyPath,
     raw::{RawSecrets, RawStore},
@@ -22,10 +23,22 @@ impl Check<'_> {
         if url == "memory:" {
             return Some(StoreSettings::Memory);
         }
+        if is_postgres(&url) {
+            return match StoreUrl::parse(&url) {
+                Ok(_) => Some(StoreSettings::Postgres(Secret::new(url))),
+                Err(error) => {
+                    self.findings.fault_in_words(&path, &error.to_string());
+                    None
+                }
+            };
+        }
         match sqlite_file(&url) {
             Ok(file) => Some(StoreSettings::Sqlite(self.absolute(file))),
             Err((message, mend)) => {
-                let mend = if url.contains("memory") { "write \"memory:\"" } else { mend };
+                let mend = match url.contains("memory") {
+                    true => "write \"memory:\"",
+                    false => mend,
+                };
                 self.findings.fault(&path, message, mend);
                 None
             }
@@ -57,8 +70,24 @@ impl Check<'_> {
         if let Some(keys) = variable {
             self.findings.places.set_variable(path, "BRIDGEHEAD_KEYS");
             self.key(path, keys, &mut settings);
-        } else if let Some(file) = store?.path() {
-            settings.make = Some(file.parent().unwrap_or(Path::new("")).join(DEFAULT_KEY_FILE));
+            return Some(settings);
+        }
+        match store? {
+            StoreSettings::Memory => {}
+            StoreSettings::Sqlite(file) => {
+                settings.make = Some(file.parent().unwrap_or(Path::new("")).join(DEFAULT_KEY_FILE));
+            }
+            StoreSettings::Postgres(_) => {
+                self.findings.missing(
+                    path,
+                    "no root key is named, and a store on a server has no place beside it for a key file",
+                    format!(
+                        "write `keys = [\"file:{DEFAULT_KEY_FILE}\"]`, which is made on first run and has to be the same for \
+                         all replicas, or set the variable BRIDGEHEAD_KEYS"
+                    ),
+                );
+                return None;
+            }
         }
         Some(settings)
     }

@@ -353,6 +353,11 @@ pub struct RawRequest {
     pub headers: Table<RawSecret>,
     /// JSON body.
     pub json: Option<Value>,
+    /// Form body (`application/x-www-form-urlencoded`).
+    #[serde(default)]
+    pub form: Table<Value>,
+    /// Plain text body.
+    pub text: Option<String>,
 }
 
 /// An MCP server: a command that speaks STDIO, or a URL.

@@ -2,9 +2,20 @@ use proptest::prelude::*;
 
 use super::*;
 
+use crate::sql::{postgres, sqlite};
+
+/// As SQLite reads it.
+fn parse(sql: &str) -> Result<Statement, String> {
+    super::parse(sqlite::DIALECT, sql)
+}
+
+fn marked(statement: &Statement, mark: char) -> String {
+    statement.sql(|parameter, _| format!("{mark}{}", parameter + 1))
+}
+
 fn parsed(sql: &str) -> (String, Vec<String>) {
     let statement = parse(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
-    (statement.sql, statement.parameters)
+    (marked(&statement, '?'), statement.parameters)
 }
 
 #[test]
@@ -124,7 +135,7 @@ fn the_verb_alone_says_the_same() {
         ("WITH", None),
         ("PRAGMA journal_mode", None),
     ] {
-        assert_eq!(effect_of_verb(&lex(sql).unwrap()), expected, "{sql}");
+        assert_eq!(effect_of_verb(&lex(sqlite::DIALECT, sql).unwrap()), expected, "{sql}");
     }
 }
 
@@ -154,6 +165,86 @@ fn what_is_neither_read_nor_change_of_rows_is_refused() {
     ] {
         let error = parse(sql);
         assert!(error.is_err(), "{sql}: {error:?}");
+    }
+}
+
+fn of_postgres(sql: &str) -> Result<Statement, String> {
+    super::parse(postgres::DIALECT, sql)
+}
+
+#[test]
+fn in_postgres_a_colon_and_a_name_are_a_parameter_and_nothing_else_is() {
+    for (sql, expected, names) in [
+        ("SELECT :a, :b, :a", "SELECT $1, $2, $1", vec!["a", "b"]),
+        ("SELECT :a::int, b::text, :c :: date", "SELECT $1::int, b::text, $2 :: date", vec!["a", "c"]),
+        ("SELECT ':a', E'it\\'s :a', U&'\\0061:a', \":b\"", "SELECT ':a', E'it\\'s :a', U&'\\0061:a', \":b\"", vec![]),
+        ("SELECT 'a\\', :b, '\\'", "SELECT 'a\\', $1, '\\'", vec!["b"]),
+        ("SELECT $$ :a ' $$, $q$ :b $$ $q$, :c", "SELECT $$ :a ' $$, $q$ :b $$ $q$, $1", vec!["c"]),
+        ("SELECT 1 /* a /* :b */ :c */, :d -- :e\n", "SELECT 1 /* a /* :b */ :c */, $1", vec!["d"]),
+        ("SELECT a[1:2], a[:n], a[1: n], a[1:], a[:]", "SELECT a[1:2], a[$1], a[1: n], a[1:], a[:]", vec!["n"]),
+        ("SELECT (:a)[1], ARRAY[:b, 2], '{1}'::int[]", "SELECT ($1)[1], ARRAY[$2, 2], '{1}'::int[]", vec!["a", "b"]),
+        ("SELECT j ? 'k', j ?| :a, j ?& :a, j @? '$.a'", "SELECT j ? 'k', j ?| $1, j ?& $1, j @? '$.a'", vec!["a"]),
+        ("SELECT j @> :a, j <@ :a, t @@ :b, @ -5", "SELECT j @> $1, j <@ $1, t @@ $2, @ -5", vec!["a", "b"]),
+        ("SELECT j->>:a, j#>>:b, j - :c", "SELECT j->>$1, j#>>$2, j - $3", vec!["a", "b", "c"]),
+        ("SELECT 1 WHERE a=:a AND b<>:b AND c>=:c", "SELECT 1 WHERE a=$1 AND b<>$2 AND c>=$3", vec!["a", "b", "c"]),
+        (
+            "SELECT make_interval(days => :d), f(a := :b)",
+            "SELECT make_interval(days => $1), f(a := $2)",
+            vec!["d", "b"],
+        ),
+        ("SELECT v <-> :v, s !~* :p, s ^@ :q", "SELECT v <-> $1, s !~* $2, s ^@ $3", vec!["v", "p", "q"]),
+    ] {
+        let statement = of_postgres(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        assert_eq!(marked(&statement, '$'), expected);
+        assert_eq!(statement.parameters, names, "{sql}");
+    }
+    for sql in ["SELECT $1", "SELECT $name", "SELECT : a", "SELECT a = : a", "SELECT 'open", "SELECT $$ open"] {
+        assert!(of_postgres(sql).is_err(), "{sql}");
+    }
+}
+
+#[test]
+fn the_effect_is_read_from_a_statement_of_postgres() {
+    use Effect::{Destructive, Read, Write};
+    for (sql, expected) in [
+        ("SELECT DISTINCT ON (a) a, b FROM t ORDER BY a, b DESC", Read),
+        ("SELECT a FROM t TABLESAMPLE SYSTEM (1) WHERE b ILIKE :b AND c && :c", Read),
+        ("SELECT * FROM a LEFT JOIN LATERAL (SELECT 1) b ON true, generate_series(1, :n) AS g(i)", Read),
+        ("WITH moved AS (DELETE FROM t RETURNING *) INSERT INTO u SELECT * FROM moved", Destructive),
+        ("WITH new AS (INSERT INTO t VALUES (1) RETURNING id) SELECT id FROM new", Write),
+        ("INSERT INTO t (a) VALUES (:a) ON CONFLICT DO NOTHING RETURNING id", Write),
+        ("INSERT INTO t (a) VALUES (:a) ON CONFLICT (a) DO UPDATE SET a = excluded.a", Destructive),
+        ("UPDATE t SET a = :a::numeric FROM u WHERE u.id = t.id RETURNING t.*", Destructive),
+        ("DELETE FROM t USING u WHERE u.id = t.id", Destructive),
+        ("MERGE INTO t USING u ON t.id = u.id WHEN MATCHED THEN DELETE", Destructive),
+    ] {
+        assert_eq!(of_postgres(sql).map(|statement| statement.effect), Ok(expected), "{sql}");
+    }
+    for sql in [
+        "TRUNCATE t",
+        "SELECT 1 INTO t",
+        "COPY t TO STDOUT",
+        "CALL p()",
+        "DO $$ BEGIN END $$",
+        "SET search_path = x",
+        "EXPLAIN ANALYZE DELETE FROM t",
+        "SELECT 1; DROP TABLE t",
+        "LISTEN a",
+        "LOCK TABLE t",
+    ] {
+        assert!(of_postgres(sql).is_err(), "{sql}");
+    }
+}
+
+#[test]
+fn nulls_that_no_table_has_are_foreseen() {
+    for (sql, expected) in [
+        ("SELECT a FROM t", false),
+        ("SELECT a FROM t JOIN u USING (a)", false),
+        ("SELECT a FROM t left join u USING (a)", true),
+        ("SELECT a FROM t GROUP BY ROLLUP (a)", true),
+    ] {
+        assert_eq!(of_postgres(sql).unwrap().may_add_nulls, expected, "{sql}");
     }
 }
 
@@ -201,21 +292,25 @@ proptest! {
         sql.push_str(" z");
         expected.push_str(" z");
         let statement = parse(&sql).unwrap();
-        prop_assert_eq!(statement.sql, expected);
+        prop_assert_eq!(marked(&statement, '?'), expected);
         prop_assert_eq!(statement.parameters, names);
         prop_assert_eq!(statement.effect, Effect::Read);
     }
 
     #[test]
     fn no_text_makes_the_reader_panic(sql in "\\PC{0,40}") {
-        let _ = parse(&sql);
-        let _ = parse(&format!("WITH {sql}"));
+        for dialect in [sqlite::DIALECT, postgres::DIALECT] {
+            let _ = super::parse(dialect, &sql);
+            let _ = super::parse(dialect, &format!("WITH {sql}"));
+        }
     }
 
     #[test]
     fn no_sql_like_text_makes_the_reader_panic(words in prop::collection::vec(
         prop::sample::select(vec!["SELECT", "WITH", "AS", "(", ")", ",", ";", ":a", "'", "INSERT", "INTO", "t", "--", "\n", "/*", "*/", "\"", "[", "]", "1"]), 0..16)
     ) {
-        let _ = parse(&words.join(" "));
+        for dialect in [sqlite::DIALECT, postgres::DIALECT] {
+            let _ = super::parse(dialect, &words.join(" "));
+        }
     }
 }

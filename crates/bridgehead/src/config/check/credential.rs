@@ -1,0 +1,72 @@
+//! `credential` of a source: what is presented to the system behind.
+
+use bridgehead_core::Secret;
+use bridgehead_sources::http::{Credential, Place, Presentation};
+use http::HeaderName;
+
+use super::Check;
+use crate::config::{
+    fault::KeyPath,
+    raw::{RawCredential, RawCredentialFrom},
+};
+
+impl Check<'_> {
+    /// The credential; none where it is wrong, so that the rest is checked all the same.
+    pub(super) fn credential(&mut self, source: &KeyPath, raw: Option<RawCredential>) -> Credential {
+        let path = source.key("credential");
+        let Some(raw) = raw else { return Credential::None };
+        // `vault` was named by `not_yet`.
+        match (raw.header, raw.value, raw.from) {
+            (None, None, Some(RawCredentialFrom::Caller)) => Credential::FromCaller,
+            (Some(header), Some(value), None) => self.fixed(&path, &header, value.0),
+            (None, None, None) if raw.vault.is_some() => Credential::None,
+            (None, None, None) => {
+                self.findings.fault(&path, "says nothing", "write `header` and `value`, or `from = \"caller\"`");
+                Credential::None
+            }
+            (Some(_), None, None) => {
+                self.findings.fault(
+                    &path,
+                    "has a header without a `value`",
+                    "write `value = \"${API_TOKEN}\"` beside it",
+                );
+                Credential::None
+            }
+            (None, Some(_), None) => {
+                self.findings.fault(
+                    &path,
+                    "has a `value` without a header",
+                    "write `header = \"Authorization\"` beside it",
+                );
+                Credential::None
+            }
+            (_, _, Some(_)) => {
+                self.findings.fault(
+                    &path,
+                    "is the caller's own and a fixed one at once",
+                    "write `header` and `value` for the same credential for all, or `from = \"caller\"` for each caller's own",
+                );
+                Credential::None
+            }
+        }
+    }
+
+    fn fixed(&mut self, path: &KeyPath, header: &str, value: String) -> Credential {
+        match HeaderName::try_from(header) {
+            Ok(name) => {
+                let presentation = Presentation { place: Place::Header(name), value: Secret::new(value) };
+                Credential::Fixed(vec![presentation])
+            }
+            Err(_) => {
+                let path = path.key("header");
+                let shown = self.findings.places.quote(&path, header);
+                self.findings.fault(
+                    &path,
+                    format!("{shown} is not the name of an HTTP header"),
+                    "write \"Authorization\", or a name such as \"X-Api-Key\"",
+                );
+                Credential::None
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Who chose the address that is connected to. The two answers are two types, so that a client
+//! made for the one cannot be used for the other.
+
+use std::time::Duration;
+
+/// Whom a [`Client`](crate::Client) may connect to. There are two: [`Configured`] and
+/// [`Strangers`].
+pub trait Policy: sealed::Sealed + Send + Sync + 'static {
+    /// Only public addresses, no redirects, no connection kept.
+    const GUARDED: bool;
+}
+
+/// Addresses that the operator wrote: any address, private ones on purpose. Redirects are followed
+/// within the same origin, for GET and HEAD.
+#[derive(Debug, Clone, Copy)]
+pub enum Configured {}
+
+/// Addresses that somebody else wrote: metadata documents of clients, key sets a client names,
+/// references inside a fetched description. Public addresses only (every address of a name must
+/// be), the connection goes to the address that was checked, no redirects, small, short.
+#[derive(Debug, Clone, Copy)]
+pub enum Strangers {}
+
+impl Policy for Configured {
+    const GUARDED: bool = false;
+}
+
+impl Policy for Strangers {
+    const GUARDED: bool = true;
+}
+
+/// How long and how much, where a [`Request`](crate::Request) does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// For the name, the connection and the TLS handshake together.
+    pub connect_timeout: Duration,
+    /// For everything together, see [`Request::timeout`](crate::Request::timeout).
+    pub timeout: Duration,
+    /// Bytes of an answer's body, see
+    /// [`Request::max_body_bytes`](crate::Request::max_body_bytes).
+    pub max_body_bytes: usize,
+}
+
+impl Limits {
+    /// For systems of the operator's own: 10 s to connect, 30 s in all, 8 MiB.
+    pub const CONFIGURED: Self =
+        Self { connect_timeout: Duration::from_secs(10), timeout: Duration::from_secs(30), max_body_bytes: 8 << 20 };
+    /// For strangers: 3 s to connect, 5 s in all, 256 KiB.
+    pub const STRANGERS: Self =
+        Self { connect_timeout: Duration::from_secs(3), timeout: Duration::from_secs(5), max_body_bytes: 256 << 10 };
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Configured {}
+    impl Sealed for super::Strangers {}
+}

@@ -1,0 +1,76 @@
+//! The way from a request to an outcome: send, read, judge. Shared by `sources/http` and
+//! `sources/openapi`; what to send and what was described is theirs.
+
+use std::{sync::Arc, time::Duration};
+
+use bridgehead_core::{Call, CallError, Clock, Effect, Outcome, Secret};
+use bridgehead_outbound::{Client, Configured, Request};
+
+use super::{
+    answer::AnswerShape,
+    credential::Credential,
+    failure::{self, Context},
+};
+
+/// How much longer than its deadline a call with effects may wait for its answer: nobody waits for
+/// it any longer, but whether it took effect is worth knowing.
+const LATE: Duration = Duration::from_secs(30);
+
+/// Sends requests to one system behind, and makes outcomes of its answers.
+pub(crate) struct Exchange {
+    /// The source's name in the configuration: what messages call the system behind.
+    pub(crate) source: String,
+    /// What is presented to the system behind.
+    pub(crate) credential: Credential,
+    /// How it is reached.
+    pub(crate) client: Client<Configured>,
+    /// For `retry-after` and deadlines.
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Exchange {
+    /// Puts the credential in, sends the request, reads the answer.
+    ///
+    /// `effect` is the tool's: it decides whether a failure may be retried. Time-outs follow the
+    /// call's deadline.
+    ///
+    /// # Errors
+    /// [`CallError::Upstream`] for everything that is not a success (2xx) that can be read. What
+    /// was presented is nowhere in message, details and cause.
+    pub(crate) async fn run(
+        &self,
+        mut request: Request,
+        effect: Effect,
+        shape: AnswerShape,
+        call: &Call,
+    ) -> Result<Outcome, CallError> {
+        let mut redactor = self.credential.apply(&self.source, &call.caller, &mut request)?;
+        for value in request.headers.values().filter(|value| value.is_sensitive()) {
+            redactor.learn(&Secret::new(String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        }
+        let context = Context {
+            source: &self.source,
+            effect,
+            redactor: &redactor,
+            caller_owns_credential: matches!(self.credential, Credential::FromCaller),
+            clock: self.clock.as_ref(),
+        };
+        request.timeout = request.timeout.or_else(|| self.time_left(effect, call));
+        let answer = match self.client.send(request).await {
+            Ok(answer) => answer.read().await,
+            Err(error) => Err(error),
+        };
+        let received = answer.map_err(|error| failure::of_transport(error, &context))?;
+        if received.status.is_success() {
+            shape.outcome(&received, call.max_result_bytes, &context)
+        } else {
+            Err(failure::of_answer(&received, &context).into())
+        }
+    }
+
+    fn time_left(&self, effect: Effect, call: &Call) -> Option<Duration> {
+        let left = call.deadline?.duration_since(self.clock.now());
+        let left = Duration::try_from(left).unwrap_or_default();
+        Some(if effect.is_read() { left } else { left + LATE })
+    }
+}

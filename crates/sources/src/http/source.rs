@@ -1,0 +1,59 @@
+//! The source itself: opening it, and the way of one call.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use bridgehead_core::{Call, CallError, Clock, Fault, Outcome, Source, ToolSpec};
+use bridgehead_outbound::{Client, Configured};
+
+use super::{Exchange, check, plan::Plan, settings::HttpSettings};
+use crate::fault::SourceFault;
+
+/// Plain HTTP requests as tools.
+pub struct HttpSource {
+    exchange: Exchange,
+    plans: Vec<Plan>,
+    by_name: BTreeMap<String, usize>,
+}
+
+impl HttpSource {
+    /// Makes the tools. Nothing is sent.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the settings, at once.
+    pub fn open(
+        settings: HttpSettings,
+        client: Client<Configured>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Vec<SourceFault>> {
+        let (plans, faults) = check::plans(&settings);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let by_name = plans.iter().enumerate().map(|(index, plan)| (plan.spec.name.clone(), index)).collect();
+        let exchange = Exchange { source: settings.name, credential: settings.credential, client, clock };
+        Ok(Self { exchange, plans, by_name })
+    }
+}
+
+#[async_trait]
+impl Source for HttpSource {
+    fn kind(&self) -> &'static str {
+        "http"
+    }
+
+    fn tools(&self) -> Vec<ToolSpec> {
+        self.plans.iter().map(|plan| plan.spec.clone()).collect()
+    }
+
+    async fn call(&self, tool: &str, call: &Call) -> Result<Outcome, CallError> {
+        let Some(plan) = self.by_name.get(tool).and_then(|index| self.plans.get(*index)) else {
+            return Err(Fault::new(format!("looking for the tool {tool}")).into());
+        };
+        let request = plan.request(&call.arguments)?;
+        self.exchange.run(request, plan.spec.effect, plan.shape, call).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! The source itself: the tools of one description, and the way of one call.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use bridgehead_core::{Call, CallError, Clock, Outcome, Refusal, Source, ToolSpec};
+use bridgehead_outbound::{Client, Configured};
+
+use super::{
+    convert::{Operation, Report, convert},
+    document::Document,
+    settings::{OpenApiSettings, Presents},
+};
+use crate::{fault::SourceFault, http::Exchange};
+
+/// Tools in front of one API that OpenAPI describes.
+pub struct OpenApiSource {
+    operations: Vec<Operation>,
+    by_name: BTreeMap<String, usize>,
+    exchange: Exchange,
+}
+
+impl OpenApiSource {
+    /// Converts the description. Nothing is sent before the first call.
+    ///
+    /// Returns the source and what could not be kept of the description; each report is worth a
+    /// line in the log.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the settings, at once. A description of which nothing can be
+    /// used is one such thing.
+    pub fn new(
+        document: &Document,
+        mut settings: OpenApiSettings,
+        client: Client<Configured>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Vec<Report>), Vec<SourceFault>> {
+        settings.convert.presents = Presents::of(&settings.credential);
+        let conversion = convert(document, &settings.convert);
+        let mut faults = conversion.faults;
+        if conversion.operations.is_empty() && faults.is_empty() {
+            faults.push(nothing(&conversion.reports, conversion.filtered));
+        }
+        let mut by_name: BTreeMap<String, usize> = BTreeMap::new();
+        for (index, operation) in conversion.operations.iter().enumerate() {
+            if let Some(other) = by_name.insert(operation.spec.name.clone(), index)
+                && let Some(other) = conversion.operations.get(other)
+            {
+                let message = format!(
+                    "{} and {} would both be called `{}`. Give one of them another `name`.",
+                    other.operation, operation.operation, operation.spec.name
+                );
+                faults.push(SourceFault::new(&["tools"], message));
+            }
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let exchange = Exchange { source: settings.name, credential: settings.credential, client, clock };
+        Ok((Self { operations: conversion.operations, by_name, exchange }, conversion.reports))
+    }
+
+    /// The operations behind the tools, in the description's order.
+    #[must_use]
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+}
+
+/// Why there is no tool at all.
+fn nothing(reports: &[Report], filtered: usize) -> SourceFault {
+    match reports.iter().find(|report| report.operation.is_some()) {
+        Some(first) if first.reason.contains("base_url") => {
+            SourceFault::new(&["base_url"], format!("No operation can be called: {}.", first.reason))
+        }
+        Some(first) => SourceFault::new(&["spec"], format!("No operation can be used. The first one, {first}.")),
+        None if filtered > 0 => SourceFault::new(
+            &["include"],
+            format!("The description has {filtered} operations, and include and exclude leave none of them."),
+        ),
+        None => SourceFault::new(&["spec"], "The description has no operations."),
+    }
+}
+
+#[async_trait]
+impl Source for OpenApiSource {
+    fn kind(&self) -> &'static str {
+        "openapi"
+    }
+
+    fn tools(&self) -> Vec<ToolSpec> {
+        self.operations.iter().map(|operation| operation.spec.clone()).collect()
+    }
+
+    async fn call(&self, tool: &str, call: &Call) -> Result<Outcome, CallError> {
+        let operation = self.by_name.get(tool).and_then(|index| self.operations.get(*index));
+        let operation = operation.ok_or_else(|| Refusal::UnknownTool { name: tool.to_owned() })?;
+        let request = operation.binding.request(&call.arguments).map_err(Refusal::InvalidArguments)?;
+        self.exchange.run(request, operation.spec.effect, operation.binding.answer, call).await
+    }
+}

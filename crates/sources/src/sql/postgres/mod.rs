@@ -1,0 +1,255 @@
+//! PostgreSQL, version 12 or newer.
+//!
+//! What holds beyond the source in general:
+//!
+//! - A read is a transaction with `READ ONLY`, which stops functions that would change something,
+//!   and a change is a transaction with COMMIT. Both have the call's own time for their
+//!   `statement_timeout`. When nobody waits any longer the connection is closed, which servers from
+//!   version 14 on notice within a second.
+//! - What is not certain is said: COMMIT was sent, and no answer came. All failures before that
+//!   changed nothing.
+//! - Parameters have the types that the statement gives them (`kind.rs`); those whose binary form is
+//!   not known here go as text through a cast. JSON of the matching type is taken, integers and
+//!   decimals also as strings, a list for an array, any value for json and jsonb, base64 for bytea.
+//! - Columns are published by their types: smallint and integer as integers; bigint as integers, or
+//!   strings beyond ±2^53; real and double precision as numbers (NaN and infinity are null); numeric
+//!   as a string with every digit; json and jsonb as any JSON value (decimals in them are read as
+//!   doubles); arrays as lists, of any number of dimensions, as PostgreSQL has it; date as
+//!   YYYY-MM-DD; timestamptz as RFC 3339 in UTC; timestamp as the same without a zone; interval as an
+//!   ISO 8601 duration; bytea as base64; all else as the text that PostgreSQL writes.
+//! - Sessions have the time zone UTC.
+
+mod calendar;
+mod command;
+mod connect;
+mod decode;
+mod encode;
+mod failure;
+mod kind;
+mod page;
+mod parameters;
+mod prepare;
+
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bridgehead_core::{Call, CallError, Clock, Secret};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlx::{Connection as _, Transaction, postgres::PgRow};
+
+use self::{
+    command::{Command, Trouble},
+    connect::{Server, Session},
+    kind::Kind,
+};
+use super::{
+    arguments::Bound,
+    check::Plan,
+    datum::Datum,
+    driver::Driver,
+    rows::{Cut, Rows},
+    settings::SqlFault,
+    source::{after, time_for_change, time_left},
+    statement::Dialect,
+    tool::Tool,
+};
+
+/// How PostgreSQL writes its SQL.
+pub(super) const DIALECT: Dialect =
+    Dialect { grammar: &PostgreSqlDialect {}, at_sign: false, dollar: false, slices: true, operators: &['@', '?'] };
+
+/// How long a COMMIT may take before nothing certain is known of it.
+const COMMIT_TIME: Duration = Duration::from_secs(10);
+
+/// What can be said of the URL without using it.
+///
+/// # Errors
+/// It names no database.
+pub(super) fn check(url: &Secret) -> Result<(), String> {
+    connect::options(url).map(drop)
+}
+
+/// One database on a server.
+pub(super) struct Postgres {
+    server: Server,
+    clock: Arc<dyn Clock>,
+}
+
+impl Postgres {
+    /// Connects to nothing yet.
+    ///
+    /// # Errors
+    /// The URL cannot be read.
+    pub(super) fn open(url: &Secret, clock: Arc<dyn Clock>) -> Result<Self, SqlFault> {
+        let options = connect::options(url).map_err(|message| SqlFault::new(&["url"], message))?;
+        Ok(Self { server: Server::new(options), clock })
+    }
+}
+
+#[async_trait]
+impl Driver for Postgres {
+    type Command = Command;
+    type Slot = Kind;
+
+    async fn prepare(&self, plans: Vec<Plan>) -> Result<(Vec<Tool<Self>>, Vec<SqlFault>), String> {
+        let mut connection = self.server.connect().await.map_err(|error| {
+            format!(
+                "The database cannot be reached: {}. See that the server runs, and that host, port, user, password, \
+                 database and `sslmode` in the URL are right.",
+                failure::words(&error)
+            )
+        })?;
+        let prepared = prepare::all(&mut connection, plans).await;
+        // It has done its work; whether it says goodbye is all the same.
+        let _ = connection.close().await;
+        Ok(prepared)
+    }
+
+    fn argument(kind: &Kind, _: &Bound, value: &Value) -> Result<Datum, String> {
+        encode::datum(kind, value)
+    }
+
+    async fn read(
+        &self,
+        command: &Command,
+        values: &[Datum],
+        rows: &mut Rows<'_>,
+        call: &Call,
+    ) -> Result<(), CallError> {
+        let mut session = self.server.session().await.map_err(failure::read)?;
+        let begin = begin("READ ONLY", time_left(&*self.clock, call));
+        let mut read = read(&mut session, &begin, (command, values), rows).await;
+        if matches!(&read, Err(Trouble::Database(error)) if failure::is_stale(error)) {
+            session.connection.clear_cached_statements().await.map_err(failure::read)?;
+            read = self::read(&mut session, &begin, (command, values), rows).await;
+        }
+        match read {
+            Ok(is_sound) => {
+                session.is_sound = is_sound;
+                Ok(())
+            }
+            Err(Trouble::Database(error)) => {
+                session.is_sound = failure::server_error(&error).is_some();
+                Err(failure::read(error).into())
+            }
+            Err(Trouble::Taking(error)) => Err(error),
+        }
+    }
+
+    async fn write(
+        &self,
+        command: &Command,
+        values: &[Datum],
+        rows: &mut Rows<'_>,
+        call: &Call,
+    ) -> Result<u64, CallError> {
+        let time = time_for_change(&*self.clock, call);
+        let mut is_over = after(&*self.clock, time);
+        let mut session = tokio::select! {
+            biased;
+            session = self.server.session() => session.map_err(failure::write)?,
+            () = &mut is_over => return Err(failure::out_of_time().into()),
+        };
+        let begin = begin("READ WRITE", time);
+        let mut result = self.change(&mut session, &begin, (command, values), rows, &mut is_over).await;
+        if matches!(&result, Err(Trouble::Database(error)) if failure::is_stale(error)) {
+            session.connection.clear_cached_statements().await.map_err(failure::write)?;
+            result = self.change(&mut session, &begin, (command, values), rows, &mut is_over).await;
+        }
+        match result {
+            Ok(affected) => Ok(affected),
+            Err(Trouble::Database(error)) => Err(failure::write(error).into()),
+            Err(Trouble::Taking(error)) => Err(error),
+        }
+    }
+
+    async fn answers(&self) -> Result<(), String> {
+        self.server.answers(&*self.clock).await
+    }
+
+    async fn close(&self) {
+        self.server.close().await;
+    }
+}
+
+/// Begins a transaction whose statements the server stops when this time is up.
+fn begin(mode: &str, time: Option<Duration>) -> String {
+    let mut sql = format!("BEGIN {mode}");
+    if let Some(time) = time {
+        // 0 would mean no end at all.
+        let millis = i32::try_from(time.as_millis()).unwrap_or(i32::MAX).max(1);
+        sql.push_str(&format!("; SET LOCAL statement_timeout = {millis}"));
+    }
+    sql
+}
+
+/// One transaction that can only read. The answer is whether the connection can be used again: it
+/// cannot where rows are left on it that nobody wants.
+async fn read(
+    session: &mut Session,
+    begin: &str,
+    (command, values): (&Command, &[Datum]),
+    rows: &mut Rows<'_>,
+) -> Result<bool, Trouble> {
+    let mut transaction = session.connection.begin_with(parameters::text(begin)).await?;
+    let full = |row: &PgRow| {
+        rows.take(row)?;
+        // The last row of all that were asked for says that there are more; then it is the end.
+        Ok(if rows.cut() == Some(Cut::Bytes) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    };
+    let done = command.run(&mut transaction, values, full).await?;
+    // Dropping it queues the ROLLBACK, which nobody has to wait for.
+    Ok(done.is_some())
+}
+
+impl Postgres {
+    /// One transaction with one statement.
+    async fn change(
+        &self,
+        session: &mut Session,
+        begin: &str,
+        (command, values): (&Command, &[Datum]),
+        rows: &mut Rows<'_>,
+        is_over: &mut BoxFuture<'static, ()>,
+    ) -> Result<u64, Trouble> {
+        let Session { connection, is_sound } = session;
+        let work = async {
+            let mut transaction = connection.begin_with(parameters::text(begin)).await?;
+            // Every change is made before the last row comes, and all rows are taken.
+            let all = |row: &PgRow| rows.take(row).map(ControlFlow::Continue);
+            let result = command.run(&mut transaction, values, all).await;
+            Ok::<_, Trouble>((transaction, result))
+        };
+        let (transaction, result) = tokio::select! {
+            biased;
+            done = work => done?,
+            // The connection is closed, and the server takes everything back.
+            () = is_over => return Err(Trouble::Taking(failure::out_of_time().into())),
+        };
+        match result {
+            Ok(affected) => {
+                self.commit(transaction).await?;
+                *is_sound = true;
+                Ok(affected.unwrap_or_default())
+            }
+            Err(trouble) => {
+                *is_sound = transaction.rollback().await.is_ok();
+                Err(trouble)
+            }
+        }
+    }
+
+    async fn commit(&self, transaction: Transaction<'_, sqlx::Postgres>) -> Result<(), Trouble> {
+        let committed = tokio::select! {
+            biased;
+            committed = transaction.commit() => committed,
+            () = self.clock.sleep(COMMIT_TIME) => return Err(Trouble::Taking(failure::uncertain().into())),
+        };
+        committed.map_err(|error| match failure::is_certain(&error) {
+            true => Trouble::Database(error),
+            false => Trouble::Taking(failure::uncertain().with_cause(error).into()),
+        })
+    }
+}
