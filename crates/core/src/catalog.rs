@@ -120,7 +120,7 @@ fn entry(
         faults.push("has no description, and a description is all that an agent sees. Say what it does, when to use it and what it returns.".into());
     }
     check_input(&spec.input_schema, &mut faults);
-    let input = Schema::compile(&spec.input_schema).map_err(|e| faults.push(format!("input schema: {e}"))).ok();
+    let input = Schema::compile_input(&spec.input_schema).map_err(|e| faults.push(format!("input schema: {e}"))).ok();
     let output_schema = spec.output_schema.map(with_omitted);
     if output_schema.as_ref().is_some_and(|schema| schema.get("type").and_then(Value::as_str) != Some("object")) {
         faults.push("the output schema's root must be `type: object`. Wrap the result in an object.".into());

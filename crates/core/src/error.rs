@@ -1,11 +1,16 @@
 //! What can go wrong with a call, by whose fault it is.
 //!
 //! Each error has a public side (a stable code, a message that says how to mend it, whether a
-//! retry makes sense) and may have an internal cause, which is logged and never sent.
+//! retry makes sense) and may have an internal cause, which is logged and never sent. The codes
+//! stand in [`code`], whole: no other word goes out.
+
+pub mod code;
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value, json};
+
+pub use code::{Blame, OwnCode, UpstreamCode};
 
 type Cause = Arc<dyn Error + Send + Sync>;
 
@@ -68,147 +73,6 @@ fn summary(faults: &[ArgumentFault]) -> String {
         text.push_str(&fault.message);
     }
     text
-}
-
-/// Who has to mend a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Blame {
-    /// The one who called: other arguments, other rights.
-    Caller,
-    /// Whoever runs Bridgehead: its configuration, its credentials.
-    Operator,
-    /// Whoever runs the system behind.
-    Upstream,
-}
-
-impl Blame {
-    /// The word used in the reference.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Caller => "caller",
-            Self::Operator => "operator",
-            Self::Upstream => "upstream",
-        }
-    }
-}
-
-/// What kind of failure the system behind had. The list is closed: agents and dashboards may
-/// rely on the words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum UpstreamCode {
-    /// It could not be reached at all, so nothing was sent; or its file is gone.
-    Unavailable,
-    /// It is busy or locked, and will not be for long.
-    Busy,
-    /// It wants fewer calls (HTTP 429).
-    RateLimited,
-    /// It took longer than the tool's time-out.
-    TimedOut,
-    /// The connection broke after the call may have been sent.
-    ConnectionLost,
-    /// It understood the call and refused it: a constraint, a rule of the business (HTTP 400, 422).
-    Rejected,
-    /// It does not accept the credential (HTTP 401).
-    Unauthorized,
-    /// The credential is good and does not allow this (HTTP 403).
-    Forbidden,
-    /// It does not have what was asked for (HTTP 404, 410).
-    NotFound,
-    /// What is there is in the way (HTTP 409, 412).
-    Conflict,
-    /// It answered in a way its description does not know: HTML, broken JSON, a redirect elsewhere.
-    InvalidResponse,
-    /// Anything else that it reported (HTTP 5xx).
-    Failed,
-}
-
-impl UpstreamCode {
-    /// All of them, in the order of the reference.
-    pub const ALL: [Self; 12] = [
-        Self::Unavailable,
-        Self::Busy,
-        Self::RateLimited,
-        Self::TimedOut,
-        Self::ConnectionLost,
-        Self::Rejected,
-        Self::Unauthorized,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::Conflict,
-        Self::InvalidResponse,
-        Self::Failed,
-    ];
-
-    /// The stable word on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unavailable => "upstream_unavailable",
-            Self::Busy => "upstream_busy",
-            Self::RateLimited => "upstream_rate_limited",
-            Self::TimedOut => "timed_out",
-            Self::ConnectionLost => "upstream_connection_lost",
-            Self::Rejected => "upstream_rejected",
-            Self::Unauthorized => "upstream_unauthorized",
-            Self::Forbidden => "upstream_forbidden",
-            Self::NotFound => "upstream_not_found",
-            Self::Conflict => "upstream_conflict",
-            Self::InvalidResponse => "upstream_invalid_response",
-            Self::Failed => "upstream_failed",
-        }
-    }
-
-    /// Whether the same call may succeed later without a change, where nothing more is known. A
-    /// call with effects that may have been sent is never retryable, whatever stands here.
-    #[must_use]
-    pub const fn retryable(self) -> bool {
-        match self {
-            Self::Unavailable | Self::Busy | Self::RateLimited | Self::TimedOut | Self::ConnectionLost => true,
-            Self::Rejected
-            | Self::Unauthorized
-            | Self::Forbidden
-            | Self::NotFound
-            | Self::Conflict
-            | Self::InvalidResponse
-            | Self::Failed => false,
-        }
-    }
-
-    /// Who has to mend it, as a rule.
-    #[must_use]
-    pub const fn blame(self) -> Blame {
-        match self {
-            Self::Rejected | Self::Forbidden | Self::NotFound | Self::Conflict => Blame::Caller,
-            Self::Unauthorized => Blame::Operator,
-            Self::Unavailable
-            | Self::Busy
-            | Self::RateLimited
-            | Self::TimedOut
-            | Self::ConnectionLost
-            | Self::InvalidResponse
-            | Self::Failed => Blame::Upstream,
-        }
-    }
-
-    /// What it means, in one sentence, for the reference.
-    #[must_use]
-    pub const fn meaning(self) -> &'static str {
-        match self {
-            Self::Unavailable => "The system behind could not be reached; nothing was sent.",
-            Self::Busy => "The system behind is busy or locked for the moment.",
-            Self::RateLimited => "The system behind wants fewer calls.",
-            Self::TimedOut => "The call took longer than the tool's time-out.",
-            Self::ConnectionLost => "The connection broke after the call may have been sent.",
-            Self::Rejected => "The system behind understood the call and refused it.",
-            Self::Unauthorized => "The system behind does not accept the credential.",
-            Self::Forbidden => "The credential is good, but does not allow this.",
-            Self::NotFound => "The system behind does not have what was asked for.",
-            Self::Conflict => "What the system behind has is in the way of the change.",
-            Self::InvalidResponse => "The system behind answered in a form that its description does not know.",
-            Self::Failed => "The system behind reported a failure of its own.",
-        }
-    }
 }
 
 /// The system behind failed.
@@ -337,6 +201,12 @@ pub enum CallError {
     Internal(#[from] Fault),
 }
 
+/// Where the code of an error comes from.
+enum Kind<'e> {
+    Own(OwnCode),
+    Upstream(&'e UpstreamFailure),
+}
+
 impl From<UpstreamFailure> for CallError {
     fn from(failure: UpstreamFailure) -> Self {
         Self::Upstream(Box::new(failure))
@@ -344,35 +214,35 @@ impl From<UpstreamFailure> for CallError {
 }
 
 impl CallError {
+    const fn kind(&self) -> Kind<'_> {
+        Kind::Own(match self {
+            Self::Upstream(failure) => return Kind::Upstream(failure),
+            Self::Refused(Refusal::UnknownTool { .. }) => OwnCode::UnknownTool,
+            Self::Refused(Refusal::NotPermitted { .. }) => OwnCode::NotPermitted,
+            Self::Refused(Refusal::InvalidArguments(_)) => OwnCode::InvalidArguments,
+            Self::Refused(Refusal::ClientLacks { .. }) => OwnCode::ClientLacksCapability,
+            Self::Refused(Refusal::Busy { .. }) => OwnCode::Busy,
+            Self::Refused(Refusal::ShuttingDown) => OwnCode::ShuttingDown,
+            Self::Cancelled => OwnCode::Cancelled,
+            Self::Internal(_) => OwnCode::Internal,
+        })
+    }
+
     /// The stable code on the wire.
     #[must_use]
     pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Refused(Refusal::UnknownTool { .. }) => "unknown_tool",
-            Self::Refused(Refusal::NotPermitted { .. }) => "not_permitted",
-            Self::Refused(Refusal::InvalidArguments(_)) => "invalid_arguments",
-            Self::Refused(Refusal::ClientLacks { .. }) => "client_lacks_capability",
-            Self::Refused(Refusal::Busy { .. }) => "busy",
-            Self::Refused(Refusal::ShuttingDown) => "shutting_down",
-            Self::Upstream(failure) => failure.code.as_str(),
-            Self::Cancelled => "cancelled",
-            Self::Internal(_) => "internal",
+        match self.kind() {
+            Kind::Own(code) => code.as_str(),
+            Kind::Upstream(failure) => failure.code.as_str(),
         }
     }
 
     /// Whether the same call may succeed later without a change.
     #[must_use]
     pub const fn retryable(&self) -> bool {
-        match self {
-            Self::Refused(Refusal::Busy { .. } | Refusal::ShuttingDown) => true,
-            Self::Refused(
-                Refusal::UnknownTool { .. }
-                | Refusal::NotPermitted { .. }
-                | Refusal::InvalidArguments(_)
-                | Refusal::ClientLacks { .. },
-            ) => false,
-            Self::Upstream(failure) => failure.retryable,
-            Self::Cancelled | Self::Internal(_) => false,
+        match self.kind() {
+            Kind::Own(code) => code.retryable(),
+            Kind::Upstream(failure) => failure.retryable,
         }
     }
 

@@ -29,7 +29,7 @@ pub use catalog::{Catalog, CatalogFault, Entry};
 pub use clock::{Clock, SystemClock};
 pub use effect::Effect;
 pub use endpoint::{Endpoint, EndpointId};
-pub use error::{ArgumentFault, Blame, CallError, Fault, Refusal, UpstreamCode, UpstreamFailure};
+pub use error::{ArgumentFault, Blame, CallError, Fault, OwnCode, Refusal, UpstreamCode, UpstreamFailure};
 pub use outcome::{Content, Outcome, ResourceBody};
 pub use permit::permit;
 pub use pipeline::Pipeline;

@@ -20,14 +20,28 @@ pub struct Schema(Arc<Validator>);
 pub struct SchemaError(String);
 
 impl Schema {
-    /// Compiles a schema. References to other documents are refused: nothing is fetched.
+    /// Compiles the schema of a result. `format` is a remark there (JSON Schema 2020-12 §7): a
+    /// result is not refused for it. References to other documents are refused: nothing is fetched.
     ///
     /// # Errors
     /// The schema is not a valid JSON Schema 2020-12, or refers outside of itself.
     pub fn compile(schema: &Map<String, Value>) -> Result<Self, SchemaError> {
+        Self::build(schema, false)
+    }
+
+    /// Compiles the schema of arguments: what `format` says of them is checked as well, so that a
+    /// date that is none is named here and not by the system behind.
+    ///
+    /// # Errors
+    /// As [`Schema::compile`].
+    pub fn compile_input(schema: &Map<String, Value>) -> Result<Self, SchemaError> {
+        Self::build(schema, true)
+    }
+
+    fn build(schema: &Map<String, Value>, formats: bool) -> Result<Self, SchemaError> {
         jsonschema::options()
             .with_draft(Draft::Draft202012)
-            .should_validate_formats(false)
+            .should_validate_formats(formats)
             .build(&Value::Object(schema.clone()))
             .map(|validator| Self(Arc::new(validator)))
             .map_err(|error| SchemaError(error.to_string()))
@@ -104,6 +118,16 @@ mod tests {
         assert!(lines.iter().any(|l| l.contains("sku is required")), "{lines:?}");
         assert!(lines.iter().any(|l| l.starts_with("/units ")), "{lines:?}");
         assert!(lines.iter().any(|l| l.contains("colour")), "{lines:?}");
+    }
+
+    #[test]
+    fn formats_are_checked_in_arguments_alone() {
+        let schema = json!({"type": "object", "properties": {"day": {"type": "string", "format": "date"}, "to": {"type": "string", "format": "email"}}});
+        let schema = schema.as_object().unwrap();
+        let wrong = json!({"day": "23.11.2026", "to": "nobody"});
+        assert_eq!(Schema::compile_input(schema).unwrap().faults(&wrong).len(), 2);
+        assert!(Schema::compile(schema).unwrap().accepts(&wrong));
+        assert!(Schema::compile_input(schema).unwrap().accepts(&json!({"day": "2026-11-23", "to": "a@example.com"})));
     }
 
     #[test]

@@ -55,6 +55,9 @@ impl Check<'_> {
         let secrets = self.secrets(raw.secrets, store.as_ref());
         let policies = self.policies(raw.policy);
         let sources = self.sources(raw.sources, store.as_ref(), tools);
+        if let Some(auth) = &auth {
+            self.credentials_are_brought(auth, &sources);
+        }
         if let (Some(auth), Some(store)) = (&auth, &store) {
             self.callers_are_kept(auth, store);
         }

@@ -8,6 +8,7 @@ use super::Check;
 use crate::config::{
     fault::KeyPath,
     raw::{RawCredential, RawCredentialFrom},
+    settings::{AuthSettings, SourceKind, SourceSettings},
 };
 
 impl Check<'_> {
@@ -47,6 +48,27 @@ impl Check<'_> {
                     "write `header` and `value` for the same credential for all, or `from = \"caller\"` for each caller's own",
                 );
                 Credential::None
+            }
+        }
+    }
+
+    /// What is handed on must be brought by somebody: keys that are issued here never leave.
+    pub(super) fn credentials_are_brought(&mut self, auth: &AuthSettings, sources: &[SourceSettings]) {
+        if auth.modes().iter().any(|mode| !mode.is_issued()) {
+            return;
+        }
+        for source in sources {
+            let credential = match &source.kind {
+                SourceKind::Http(http) => &http.credential,
+                SourceKind::OpenApi(openapi) => &openapi.settings.credential,
+                SourceKind::Sql(_) => continue,
+            };
+            if matches!(credential, Credential::FromCaller) {
+                self.findings.fault(
+                    &KeyPath::of(["sources", &source.name, "credential", "from"]),
+                    "hands on what a caller signed in with, and no mode takes anything that could be handed on",
+                    "set `auth.api_key.verify = \"upstream\"` (or that of `auth.headers`), or write a fixed `header` and `value`",
+                );
             }
         }
     }
