@@ -14,9 +14,10 @@ struct Generated {
     by: &'static [&'static str],
 }
 
-const GENERATED: [Generated; 2] = [
+const GENERATED: [Generated; 3] = [
     Generated { file: "crates/bridgehead/bridgehead.schema.json", by: &["config", "schema"] },
     Generated { file: "docs/reference/configuration.md", by: &["config", "reference"] },
+    Generated { file: "docs/reference/errors.md", by: &["config", "errors"] },
 ];
 
 pub(crate) fn write(workspace: &Workspace) -> Result<()> {

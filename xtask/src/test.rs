@@ -11,8 +11,9 @@ use crate::steps::Steps;
 use crate::workspace::Workspace;
 use crate::{first_run, generate, layers, limits, paths, tools};
 
-/// The tests that drive foreign clients are behind this feature, so that a plain `cargo test` needs only Rust.
-const REAL_CLIENTS: &str = "bridgehead-end-to-end/real-clients";
+/// The tests that drive foreign clients and servers are behind these features, so that a plain `cargo test` needs only
+/// Rust.
+const REAL_ONES: &str = "bridgehead-end-to-end/real-clients,bridgehead-end-to-end/servers";
 /// Those on the Chinook sample database need a file that is not part of the repository.
 const CHINOOK: &str = "bridgehead-end-to-end/chinook";
 /// Names that file; the tests read it, too.
@@ -69,7 +70,7 @@ fn chinook(workspace: &Workspace) -> Result<Option<PathBuf>> {
 /// Unit, integration, documentation and end-to-end tests in one go: one choice of packages and features, so that no
 /// dependency is compiled twice.
 fn tests(workspace: &Workspace, clients: &Clients, chinook: Option<&PathBuf>, arguments: &[&str]) -> Result<()> {
-    let all = ["test", "--locked", "--workspace", "--features", REAL_CLIENTS];
+    let all = ["test", "--locked", "--workspace", "--features", REAL_ONES];
     let mut command = process::cargo(&workspace.root, &all);
     if let Some(file) = chinook {
         command.args(["--features", CHINOOK]).env(CHINOOK_VARIABLE, file);

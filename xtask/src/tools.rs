@@ -1,9 +1,10 @@
 //! The programs that the tests need beside Rust: looked for, and on a Debian machine installed when we may.
 //! What cannot be installed is named with the reason.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::process;
 
@@ -17,7 +18,7 @@ struct Tool {
     packages: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 7] = [
     Tool { what: "a C compiler (cc)", probe: &["cc", "--version"], at_least: None, packages: &["gcc", "libc6-dev"] },
     Tool { what: "git", probe: &["git", "--version"], at_least: None, packages: &["git"] },
     Tool { what: "Node 20 or newer", probe: &["node", "--version"], at_least: Some((20, 0)), packages: &["nodejs"] },
@@ -34,7 +35,17 @@ const TOOLS: [Tool; 6] = [
         at_least: None,
         packages: &["python3-venv"],
     },
+    Tool {
+        what: "the PostgreSQL server, 12 or newer",
+        // The harness takes the newest as well.
+        probe: &["sh", "-c", "\"$(ls -d /usr/lib/postgresql/*/bin/postgres | sort -V | tail -n 1)\" --version"],
+        at_least: Some((12, 0)),
+        packages: &["postgresql-15"],
+    },
 ];
+
+/// Debian's package makes a cluster of its own and starts it; the tests start theirs.
+const NO_CLUSTER: &str = "/etc/postgresql-common/createcluster.d/no-main-cluster.conf";
 
 pub(crate) fn install_what_is_missing() -> Result<()> {
     let missing = missing();
@@ -47,12 +58,23 @@ pub(crate) fn install_what_is_missing() -> Result<()> {
         bail!("{}\non Debian: apt-get install {}", told(&missing), packages.join(" "));
     }
     println!("{}\ninstalling {}", told(&missing), packages.join(" "));
+    if packages.iter().any(|package| package.starts_with("postgresql")) {
+        make_no_cluster()?;
+    }
     apt_get(&["update", "--quiet"])?;
     apt_get(&[&["install", "--quiet", "--yes", "--no-install-recommends"], packages.as_slice()].concat())?;
     match self::missing() {
         still if still.is_empty() => Ok(()),
         still => bail!("Debian's packages do not suffice: {}", told(&still)),
     }
+}
+
+fn make_no_cluster() -> Result<()> {
+    let file = Path::new(NO_CLUSTER);
+    let directory = file.parent().context("the file stands in a directory")?;
+    let written =
+        std::fs::create_dir_all(directory).and_then(|()| std::fs::write(file, "create_main_cluster = false\n"));
+    written.with_context(|| format!("cannot write {NO_CLUSTER}"))
 }
 
 fn missing() -> Vec<(&'static Tool, String)> {
@@ -104,6 +126,7 @@ mod tests {
     fn versions_are_read_as_the_tools_print_them() {
         assert_eq!(version("v20.20.2\n"), Some((20, 20)));
         assert_eq!(version("Python 3.11.7"), Some((3, 11)));
+        assert_eq!(version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"), Some((15, 18)));
         assert_eq!(version("cc (Debian) "), None);
     }
 }

@@ -9,6 +9,8 @@ pub mod compose;
 pub mod config;
 
 mod card;
+#[cfg(any(feature = "cli", test))]
+mod errors;
 mod library;
 
 pub use bridgehead_core as core;

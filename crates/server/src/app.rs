@@ -3,23 +3,22 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Router,
     extract::{Request, State},
-    http::{StatusCode, header},
+    http::header,
     middleware::{from_fn, from_fn_with_state},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::{any, get},
 };
 use bridgehead_auth::Modes;
 use bridgehead_core::{Clock, Endpoint, Randomness};
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
     ServerSettings,
     gate::Gate,
-    http::{access_log, client_hosts, cors, origin, request_id},
+    http::{RequestRefusal, access_log, client_hosts, cors, origin, refuse, request_id},
     mcp::McpService,
     ops::{self, health::Readiness, metrics::Metrics},
 };
@@ -144,13 +143,9 @@ async fn not_found(request: Request) -> Response {
         "There is nothing at {}. The endpoint's path is in the card that `bridgehead serve` prints.",
         request.uri().path()
     );
-    (StatusCode::NOT_FOUND, Json(json!({"error": "not_found", "message": message}))).into_response()
+    refuse(RequestRefusal::NotFound, &message)
 }
 
 async fn method_not_allowed(State(()): State<()>) -> Response {
-    (
-        StatusCode::METHOD_NOT_ALLOWED,
-        Json(json!({"error": "method_not_allowed", "message": "This path answers GET alone."})),
-    )
-        .into_response()
+    refuse(RequestRefusal::MethodNotAllowed, "This path answers GET alone.")
 }

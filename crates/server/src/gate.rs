@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{
     ServerSettings,
-    http::refuse,
+    http::{RequestRefusal, refuse, refuse_as},
     mcp::{
         McpService,
         message::{Message, Unreadable},
@@ -62,17 +62,17 @@ impl Gate {
         let collected = tokio::select! {
             collected = body.collect() => collected,
             () = self.clock.sleep(self.receive_timeout) => {
-                return Err(refuse(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The request body did not arrive in time. Send it again."));
+                return Err(refuse(RequestRefusal::BodyTooSlow, "The request body did not arrive in time. Send it again."));
             }
         };
         collected.map(http_body_util::Collected::to_bytes).map_err(|error| {
             if error.downcast_ref::<LengthLimitError>().is_some() {
                 let message =
                     format!("The request body is larger than {} bytes. Send less in one call.", self.max_body_bytes);
-                refuse(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", &message)
+                refuse(RequestRefusal::BodyTooLarge, &message)
             } else {
                 tracing::debug!(error, "a request body could not be read");
-                refuse(StatusCode::BAD_REQUEST, "body_unreadable", "The request body ended early. Send it again.")
+                refuse(RequestRefusal::BodyUnreadable, "The request body ended early. Send it again.")
             }
         })
     }
@@ -116,7 +116,7 @@ pub(crate) async fn handle(State(gate): State<Gate>, request: Request) -> Respon
 }
 
 fn rejected(rejection: &bridgehead_auth::Rejection) -> Response {
-    let mut response = refuse(rejection.kind.status(), rejection.denied.code(), &rejection.message);
+    let mut response = refuse_as(rejection.kind.status(), rejection.denied.code(), &rejection.message);
     if let Some(challenge) = rejection.www_authenticate.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
@@ -128,8 +128,7 @@ fn rejected(rejection: &bridgehead_auth::Rejection) -> Response {
 /// take 404 for "unreachable".
 fn not_a_post() -> Response {
     let mut response = refuse(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
+        RequestRefusal::MethodNotAllowed,
         "This endpoint answers POST alone: it keeps no sessions and offers no stream of its own.",
     );
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));

@@ -5,6 +5,7 @@ pub mod access_log;
 pub mod client_hosts;
 pub mod cors;
 pub mod origin;
+pub mod refusal;
 pub mod request_id;
 
 use axum::{
@@ -14,7 +15,14 @@ use axum::{
 use http::StatusCode;
 use serde_json::json;
 
+pub use refusal::RequestRefusal;
+
 /// A refusal by a layer: a status, a stable word and what to do about it, as JSON.
-pub(crate) fn refuse(status: StatusCode, error: &str, message: &str) -> Response {
+pub(crate) fn refuse(refusal: RequestRefusal, message: &str) -> Response {
+    refuse_as(refusal.status(), refusal.as_str(), message)
+}
+
+/// As [`refuse`], with a word of somebody else's list.
+pub(crate) fn refuse_as(status: StatusCode, error: &str, message: &str) -> Response {
     (status, Json(json!({"error": error, "message": message}))).into_response()
 }

@@ -8,6 +8,7 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+pub mod hunt;
 pub mod proxy;
 pub mod sample;
 pub mod sdk;

@@ -1,6 +1,10 @@
-//! Every configuration under `examples/`, as it stands there: it loads, its database is made, its
-//! tools are listed with descriptions, and those that only read answer. Nothing is left out: the
-//! folder is walked.
+//! Every configuration under `examples/`: it loads, its database is made, every way to sign in is
+//! taken, its tools are listed with descriptions, and those that only read answer. Nothing is left
+//! out: the folder is walked.
+//!
+//! Each stands as it is but for one thing: the parcel service, which does not exist, is one here
+//! that says the same to every request. What needs PostgreSQL is only loaded, and runs whole with
+//! the feature `servers`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,7 +22,16 @@ use bridgehead_harness::{
 };
 use reqwest::Url;
 use serde_json::{Map, Value, json};
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    process::Command,
+};
+
+/// The parcel service of the examples.
+const PARCELS: &str = "http://parcels.internal";
+/// The folder whose configurations need a server of somebody else.
+const POSTGRES: &str = "examples/postgres";
 
 /// What a start leaves beside a configuration.
 const LEFT_BEHIND: [&str; 5] = ["db", "db-shm", "db-wal", "db-journal", "keys"];
@@ -49,9 +62,31 @@ fn variables(text: &str) -> Vec<(String, String)> {
     variables
 }
 
-/// A server on a copy of the folder.
-async fn start(path: &Path, text: &str, variables: &[(String, String)]) -> TestServer {
-    let mut builder = TestServer::with(text);
+/// Something in the place of the parcel service: knows everybody, and answers everything alike.
+async fn parcel_service() -> String {
+    const BODY: &str = r#"{"email": "alice@example.com"}"#;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let length = BODY.len();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{BODY}"
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    origin
+}
+
+/// A server on a copy of the folder, with the parcel service at `parcels`.
+async fn start(path: &Path, parcels: &str, variables: &[(String, String)]) -> TestServer {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut builder = TestServer::with(&text.replace(PARCELS, parcels));
     for entry in std::fs::read_dir(path.parent().unwrap()).unwrap() {
         let beside = entry.unwrap().path();
         let extension = beside.extension().unwrap_or_default().to_string_lossy().into_owned();
@@ -66,14 +101,42 @@ async fn start(path: &Path, text: &str, variables: &[(String, String)]) -> TestS
     builder.start().await
 }
 
-/// Sends one message with the key in each place where an example may want it.
-async fn rpc(server: &TestServer, key: &str, method: &str, params: Value) -> Value {
+/// What one caller sends to sign in: headers with their values.
+type SignIn = Vec<(&'static str, String)>;
+
+/// Every way to sign in that an example has, by what stands in it.
+async fn sign_ins(server: &TestServer, text: &str) -> Vec<SignIn> {
+    let (has, scopes) = (|line: &str| text.lines().any(|it| it.trim() == line), scopes(text));
+    let key = async |header| server.key_in(header, "you@localhost", &scopes, None).await.1;
+    let (is_upstream, own) = (has("verify = \"upstream\""), || "of-the-system-behind".to_owned());
+    let mut ways = Vec::new();
+    if has("mode = \"headers\"") && is_upstream {
+        ways.push(vec![("x-api-key", own()), ("x-tenant", own())]);
+    } else if has("mode = \"headers\"") {
+        ways.push(vec![("x-api-key", key(Some("X-Api-Key")).await), ("x-tenant", key(Some("X-Tenant")).await)]);
+    } else if has("mode = [\"api_key\", \"headers\"]") {
+        ways.push(vec![("authorization", format!("Bearer {}", key(None).await))]);
+        ways.push(vec![("x-parcels-key", own())]);
+    } else if is_upstream {
+        ways.push(vec![("authorization", format!("Bearer {}", own()))]);
+    } else {
+        // Of `open` and `api_key`, in each place where an example may want it.
+        let key = key(None).await;
+        ways.push(vec![("authorization", format!("Bearer {key}")), ("x-api-key", key)]);
+    }
+    ways
+}
+
+async fn rpc(server: &TestServer, sign_in: &SignIn, method: &str, params: Value) -> Value {
     // The URL of an example may be one of the internet.
     let url = format!("{}{}", server.origin, Url::parse(&server.url).unwrap().path());
     let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-    let request = server.client().post(url).bearer_auth(key).header("x-api-key", key);
-    let response = request.header("content-type", "application/json").body(message.to_string()).send().await.unwrap();
-    assert_eq!(response.status(), 200, "{method}");
+    let mut request = server.client().post(url).header("content-type", "application/json");
+    for (name, value) in sign_in {
+        request = request.header(*name, value);
+    }
+    let response = request.body(message.to_string()).send().await.unwrap();
+    assert_eq!(response.status(), 200, "{method} as {sign_in:?}");
     let mut answer: Value = response.json().await.unwrap();
     answer["result"].take()
 }
@@ -95,9 +158,8 @@ fn scopes(text: &str) -> String {
 }
 
 /// Lists and calls; how many tools there are, and how many calls were answered.
-async fn look_at_tools(server: &TestServer, scopes: &str) -> (usize, usize) {
-    let (_, key) = server.key("you@localhost", scopes, None).await;
-    let listed = rpc(server, &key, "tools/list", json!({})).await;
+async fn look_at_tools(server: &TestServer, sign_in: &SignIn) -> (usize, usize) {
+    let listed = rpc(server, sign_in, "tools/list", json!({})).await;
     let tools = listed["tools"].as_array().unwrap();
     assert!(!tools.is_empty());
     let mut answered = 0;
@@ -110,7 +172,7 @@ async fn look_at_tools(server: &TestServer, scopes: &str) -> (usize, usize) {
         if tool["annotations"]["readOnlyHint"] == true
             && let Some(arguments) = example_arguments(&tool["inputSchema"])
         {
-            let result = rpc(server, &key, "tools/call", json!({"name": name, "arguments": arguments})).await;
+            let result = rpc(server, sign_in, "tools/call", json!({"name": name, "arguments": arguments})).await;
             assert_ne!(result["isError"], true, "{name}: {result}");
             answered += 1;
         }
@@ -133,30 +195,76 @@ async fn config_check(server: &TestServer, variables: &[(String, String)]) -> (S
     (said, complained)
 }
 
-#[tokio::test]
-async fn every_configuration_loads_and_its_tools_answer() {
+/// One example from start to end; how many calls were answered.
+async fn run(path: &Path, parcels: &str, variables: &[(String, String)]) -> usize {
+    let text = std::fs::read_to_string(path).unwrap();
+    let server = start(path, parcels, variables).await;
+    let (mut tools, mut answered) = (0, 0);
+    for sign_in in sign_ins(&server, &text).await {
+        let (listed, more) = look_at_tools(&server, &sign_in).await;
+        tools = listed;
+        answered += more;
+    }
+    // The database is made by now, so every statement is tried on it.
+    let (said, complained) = config_check(&server, variables).await;
+    let count = if tools == 1 { "1 tool tried".to_owned() } else { format!("{tools} tools tried") };
+    assert!(said.trim_end().ends_with(&format!("no faults, {count}")), "{said}");
+    let meant = text.contains("url = \"memory:\"");
+    assert_eq!(complained.contains("warning"), meant, "{complained}");
+    server.stop().await;
+    answered
+}
+
+fn all() -> (Vec<PathBuf>, Vec<PathBuf>) {
     let mut paths = Vec::new();
     configurations(&repository().join("examples"), &mut paths);
     paths.sort();
-    let mut answered_in_all = 0;
+    paths.into_iter().partition(|path| !path.starts_with(repository().join(POSTGRES)))
+}
+
+#[tokio::test]
+async fn every_configuration_loads_and_its_tools_answer() {
+    let (paths, _) = all();
+    let parcels = parcel_service().await;
+    let mut answered = 0;
     for path in &paths {
         // Shown where the test fails.
         println!("{}", path.display());
-        let text = std::fs::read_to_string(path).unwrap();
-        let variables = variables(&text);
-        let server = start(path, &text, &variables).await;
-        let (tools, answered) = look_at_tools(&server, &scopes(&text)).await;
-        answered_in_all += answered;
-        // The database is made by now, so every statement is tried on it.
-        let (said, complained) = config_check(&server, &variables).await;
-        assert!(said.trim_end().ends_with(&format!("no faults, {tools} tools")), "{said}");
-        let meant = text.contains("url = \"memory:\"");
-        assert_eq!(complained.contains("warning"), meant, "{complained}");
-        assert!(complained.is_empty() || meant, "{complained}");
-        server.stop().await;
+        let variables = variables(&std::fs::read_to_string(path).unwrap());
+        answered += run(path, &parcels, &variables).await;
     }
-    assert!(paths.len() >= 13, "only {paths:?}");
-    assert!(answered_in_all >= paths.len(), "only {answered_in_all} calls were answered");
+    assert!(paths.len() >= 20, "only {paths:?}");
+    assert!(answered >= paths.len(), "only {answered} calls were answered");
+}
+
+/// Without PostgreSQL the statements are not tried: this says only that the files are in order.
+#[test]
+fn the_configurations_for_postgresql_load() {
+    let (_, paths) = all();
+    assert!(!paths.is_empty());
+    for path in paths {
+        let text = std::fs::read_to_string(&path).unwrap();
+        bridgehead_harness::load(&path, &variables(&text));
+    }
+}
+
+#[cfg(feature = "servers")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_configurations_for_postgresql_answer() {
+    use bridgehead_harness::postgres::Database;
+
+    let path = repository().join(POSTGRES).join("bridgehead.toml");
+    let tables = std::fs::read_to_string(repository().join(POSTGRES).join("shop.sql")).unwrap();
+    let (shop, store) = (Database::with(&tables).await, Database::empty().await);
+    let mut variables = variables(&std::fs::read_to_string(&path).unwrap());
+    for (name, value) in &mut variables {
+        match name.as_str() {
+            "SHOP_DATABASE" => *value = shop.url(),
+            "SHOP_STORE" => *value = store.url(),
+            _ => {}
+        }
+    }
+    assert_eq!(run(&path, "", &variables).await, 1);
 }
 
 /// A list that forgets an option is worse than none.

@@ -17,7 +17,8 @@ pub mod postgres;
 pub mod process;
 mod randomness;
 mod server;
+pub mod upstream;
 
 pub use clock::MovableClock;
 pub use randomness::SeededRandomness;
-pub use server::{Replica, TestServer, TestServerBuilder, WAREHOUSE_TABLES};
+pub use server::{Replica, TestServer, TestServerBuilder, WAREHOUSE_TABLES, load};

@@ -120,16 +120,16 @@ impl Database {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let database = Self { name };
-        database.from_outside(&format!("CREATE DATABASE {}", database.name)).await;
+        database.run_beside(&format!("CREATE DATABASE {}", database.name)).await;
         database
     }
 
     /// Removes the database, and ends every connection to it.
     pub async fn remove(&self) {
-        self.from_outside(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
+        self.run_beside(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
     }
 
-    async fn from_outside(&self, sql: &str) {
+    async fn run_beside(&self, sql: &str) {
         let mut connection = PgConnection::connect(&url_of("postgres", "postgres", PASSWORD)).await.expect("a server");
         sqlx::raw_sql(AssertSqlSafe(sql))
             .execute(&mut connection)
@@ -155,6 +155,12 @@ impl Database {
     #[must_use]
     pub fn url_as(&self, user: &str, password: &str) -> String {
         url_of(&self.name, user, password)
+    }
+
+    /// The port that the server listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        server().port
     }
 
     /// A connection beside the tested one, as another program would have it.

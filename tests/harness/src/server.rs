@@ -103,6 +103,18 @@ impl Environment for TestEnvironment {
     }
 }
 
+/// Loads the configuration at `path` with these variables and no others, and opens nothing.
+///
+/// # Panics
+/// With its faults, where it has any.
+pub fn load(path: &Path, variables: &[(String, String)]) {
+    let environment = TestEnvironment {
+        variables: variables.iter().cloned().collect(),
+        directory: path.parent().expect("a directory").to_owned(),
+    };
+    config::load(path, &environment).unwrap_or_else(|faults| panic!("the configuration is wrong:\n{faults}"));
+}
+
 /// One process of a server, as it were: its own state in memory, its own socket.
 pub struct Replica {
     /// The endpoint, for example `http://127.0.0.1:40123/mcp`.

@@ -1,4 +1,4 @@
-//! `bridgehead config check|schema`.
+//! `bridgehead config check|schema`, and two hidden ones that write pages of docs/reference.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use crate::{
         reference, schema,
         settings::{Database, SourceKind, SourceSettings},
     },
+    errors,
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -23,6 +24,9 @@ pub(super) enum Command {
     /// Print the reference of the configuration, as it stands in docs/reference.
     #[command(hide = true)]
     Reference,
+    /// Print the reference of errors, as it stands in docs/reference.
+    #[command(hide = true)]
+    Errors,
 }
 
 pub(super) async fn run(command: Command) -> Outcome {
@@ -36,6 +40,13 @@ pub(super) async fn run(command: Command) -> Outcome {
             output::print(&reference::markdown());
             Ok(Exit::Well)
         }
+        Command::Errors => match errors::markdown() {
+            Ok(text) => {
+                output::print(&text);
+                Ok(Exit::Well)
+            }
+            Err(error) => Err(super::Failure { exit: Exit::Outside, message: error.to_string() }),
+        },
     }
 }
 

@@ -136,7 +136,9 @@ impl UpstreamCode {
             Self::Forbidden => "Do something else, or tell the person who can grant the right.",
             Self::NotFound => "Check the arguments that name the thing, or list what there is.",
             Self::Conflict => "Read the present state, then decide whether to call again.",
-            Self::InvalidResponse => "After a call with effects, look at what it should have changed. Tell the operator.",
+            Self::InvalidResponse => {
+                "After a call with effects, look at what it should have changed. Tell the operator."
+            }
             Self::Failed => "Do as `retryable` says; if it stays, tell the operator.",
         }
     }
@@ -270,7 +272,9 @@ impl OwnCode {
             Self::Busy => "More calls are running and waiting here than the policy allows.",
             Self::ShuttingDown => "This process is about to end and takes no new calls.",
             Self::Cancelled => "The client cancelled the call.",
-            Self::Internal => "A fault of Bridgehead itself. The cause stands in the log under the request id, and nowhere else.",
+            Self::Internal => {
+                "A fault of Bridgehead itself. The cause stands in the log under the request id, and nowhere else."
+            }
         }
     }
 
@@ -311,11 +315,8 @@ mod tests {
     /// A word that stood twice would mean two things.
     #[test]
     fn each_code_has_a_word_of_its_own() {
-        let words: Vec<_> = OwnCode::ALL
-            .map(OwnCode::as_str)
-            .into_iter()
-            .chain(UpstreamCode::ALL.map(UpstreamCode::as_str))
-            .collect();
+        let words: Vec<_> =
+            OwnCode::ALL.map(OwnCode::as_str).into_iter().chain(UpstreamCode::ALL.map(UpstreamCode::as_str)).collect();
         assert_eq!(words.iter().collect::<BTreeSet<_>>().len(), words.len(), "{words:?}");
     }
 }

@@ -8,10 +8,10 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::{StatusCode, header, uri::Authority};
+use http::{header, uri::Authority};
 use url::Url;
 
-use super::refuse;
+use super::{RequestRefusal, refuse};
 
 /// The hosts we answer to.
 #[derive(Debug, Clone)]
@@ -69,8 +69,7 @@ pub(crate) async fn check(State(allowed): State<AllowedHosts>, request: Request,
     }
     tracing::warn!(host, "refused: the Host is not one of ours. If it should be, add it to server.allowed_hosts");
     refuse(
-        StatusCode::FORBIDDEN,
-        "host_not_allowed",
+        RequestRefusal::HostNotAllowed,
         "This server does not answer to that Host. Its operator can set server.public_url or add the host to server.allowed_hosts.",
     )
 }

@@ -8,10 +8,10 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, header};
 use url::{Origin, Url};
 
-use super::refuse;
+use super::{RequestRefusal, refuse};
 
 /// The origins we answer to (RFC 6454 §4: scheme, host, port).
 #[derive(Debug, Clone)]
@@ -45,8 +45,7 @@ pub(crate) async fn check(State(allowed): State<AllowedOrigins>, request: Reques
     let Some(origin) = refused else { return next.run(request).await };
     tracing::warn!(?origin, "refused: the Origin is not allowed. If it should be, add it to server.allowed_origins");
     refuse(
-        StatusCode::FORBIDDEN,
-        "origin_not_allowed",
+        RequestRefusal::OriginNotAllowed,
         "Pages of this Origin may not call this server. Its operator can add the origin to server.allowed_origins.",
     )
 }

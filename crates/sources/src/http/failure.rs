@@ -14,6 +14,8 @@ use url::Url;
 
 use super::{credential::Redactor, problem::Problem, retry_after, text};
 
+pub mod reference;
+
 /// What is known around a call when it fails.
 pub(crate) struct Context<'a> {
     /// The source's name in the configuration: what messages call the system behind.

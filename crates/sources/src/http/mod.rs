@@ -35,6 +35,7 @@ pub use check::check;
 pub use credential::{Credential, Place, Presentation};
 pub(crate) use encode::{encode, encode_reserved};
 pub(crate) use exchange::Exchange;
+pub use failure::reference;
 pub(crate) use multipart::Part;
 pub(crate) use request::{Body, IllegalValue, RequestBuilder, Segment};
 pub use settings::{BodySettings, HttpSettings, HttpToolSettings, RequestSettings};

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
-    body::{Encoding, Format},
+    body::{Encoding, Format, Rule},
     parameter::Location,
     serialise::{self, Style, Token},
 };
@@ -67,6 +67,8 @@ pub(super) struct BoundBody {
     /// Whether it is sent when nothing is given for it.
     pub(super) required: bool,
     pub(super) content: BoundContent,
+    /// What its members have to satisfy together, and the same in words.
+    pub(super) rules: Vec<(Rule, String)>,
 }
 
 /// What a body is made of.
@@ -273,6 +275,17 @@ impl BoundBody {
                     missing.map(|member| member.given.fault("is required as soon as the request has a body")).collect();
                 if !missing.is_empty() {
                     return Err(missing);
+                }
+                let has = |name: &str| {
+                    given.iter().any(|(member, _)| member.name == name)
+                        || rest.is_some_and(|rest| rest.contains_key(name))
+                };
+                let count = given.len() + rest.map_or(0, Map::len);
+                let broken = self.rules.iter().filter(|(rule, _)| !rule.admits(has, count));
+                let broken: Vec<_> =
+                    broken.map(|(_, words)| ArgumentFault { path: String::new(), message: words.clone() }).collect();
+                if !broken.is_empty() {
+                    return Err(broken);
                 }
                 self.members(&given, rest, arguments).map(Some)
             }

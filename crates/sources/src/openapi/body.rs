@@ -28,8 +28,46 @@ pub(super) struct Body<'d> {
     pub(super) required: bool,
     pub(super) description: Option<&'d str>,
     pub(super) content: Content<'d>,
-    /// What its alternatives ask for, in words.
-    pub(super) rule: Option<String>,
+    /// What it asks for beyond its members' own schemas.
+    pub(super) rules: Vec<Rule>,
+}
+
+/// What an object asks for that no flat schema can say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Of these sets of members at least one is whole, or exactly one.
+    Alternatives { exactly_one: bool, sets: Vec<Vec<String>> },
+    /// So many members at least.
+    Least(u64),
+}
+
+impl Rule {
+    /// Whether a body with these members satisfies it.
+    pub(super) fn admits(&self, has: impl Fn(&str) -> bool, count: usize) -> bool {
+        match self {
+            Self::Alternatives { exactly_one, sets } => {
+                let whole = sets.iter().filter(|set| set.iter().all(|name| has(name))).count();
+                if *exactly_one { whole == 1 } else { whole > 0 }
+            }
+            Self::Least(least) => count as u64 >= *least,
+        }
+    }
+
+    /// The rule for an agent, who knows members by the names of arguments.
+    pub(super) fn words(&self, argument: impl Fn(&str) -> String) -> String {
+        match self {
+            Self::Alternatives { exactly_one, sets } => {
+                let set = |set: &Vec<String>| match set.as_slice() {
+                    [] => "none of them".to_owned(),
+                    names => names.iter().map(|name| format!("`{}`", argument(name))).collect::<Vec<_>>().join(" and "),
+                };
+                let count = if *exactly_one { "exactly one" } else { "at least one" };
+                format!("Give {count} of: {}.", sets.iter().map(set).collect::<Vec<_>>().join("; "))
+            }
+            Self::Least(1) => "Give at least one member of the body.".to_owned(),
+            Self::Least(least) => format!("Give at least {least} members of the body."),
+        }
+    }
 }
 
 /// What a body holds.
@@ -81,7 +119,7 @@ pub(super) fn read<'d>(
         format(media_type).ok_or_else(|| format!("its body is `{media_type}`, which cannot be written yet"))?;
     let schema: Parts<'d> = media.get("schema").into_iter().collect();
     let flat = context.flat(&schema, &mut Vec::new());
-    let (content, rule) = match format {
+    let (content, rules) = match format {
         Format::Json | Format::Form | Format::Multipart => {
             content(context, schema, &flat, format, media.get("encoding"))
         }
@@ -89,7 +127,7 @@ pub(super) fn read<'d>(
             if format == Format::Text && !flat.properties.is_empty() {
                 notes.push(format!("its body is `{media_type}`; it is taken as text, not member by member"));
             }
-            (Content::Whole(schema), None)
+            (Content::Whole(schema), Vec::new())
         }
     };
     Ok(Some(Body {
@@ -98,7 +136,7 @@ pub(super) fn read<'d>(
         required: body.get("required").and_then(Value::as_bool).unwrap_or(false),
         description: body.get("description").and_then(Value::as_str),
         content,
-        rule,
+        rules,
     }))
 }
 
@@ -156,13 +194,12 @@ fn content<'d>(
     flat: &Flat<'d>,
     format: Format,
     encoding: Option<&'d Value>,
-) -> (Content<'d>, Option<String>) {
+) -> (Content<'d>, Vec<Rule>) {
     let is_open_object = flat.is_object() || (flat.types.is_none() && flat.values.is_none());
-    let rule = rule(flat);
     let has_names = !flat.properties.is_empty() || (flat.is_object() && flat.additional == Some(Additional::None));
-    if !is_open_object || !has_names || rule.is_none() {
-        return (Content::Whole(schema), None);
-    }
+    let Some(rules) = rules(flat).filter(|_| is_open_object && has_names) else {
+        return (Content::Whole(schema), Vec::new());
+    };
     let mut members = Vec::new();
     for (name, parts) in &flat.properties {
         if context.goes(parts, Direction::Input) {
@@ -183,36 +220,31 @@ fn content<'d>(
         Some(Additional::Of(parts)) => Some(parts.clone()),
         Some(Additional::None) | None => None,
     };
-    (Content::Members { members, rest }, rule.flatten())
+    (Content::Members { members, rest }, rules)
 }
 
-/// What the alternatives of an object ask for where they ask for nothing but members: `Some(None)`
-/// for no alternatives, `None` where they hold more than that.
-#[expect(clippy::option_option, reason = "no rule, a rule in words, and a rule that words cannot say")]
-fn rule(flat: &Flat<'_>) -> Option<Option<String>> {
+/// What an object asks for beyond its members; `None` where its alternatives hold more than names.
+fn rules(flat: &Flat<'_>) -> Option<Vec<Rule>> {
     let mut rules = Vec::new();
     for alternatives in &flat.alternatives {
-        let mut options = Vec::new();
+        let mut sets = Vec::new();
         for schema in alternatives.schemas {
             let schema = schema.as_object()?;
             let plain = ["required", "title", "description", "type"];
             if !schema.keys().all(|keyword| plain.contains(&keyword.as_str())) {
                 return None;
             }
-            let names: Vec<String> = schema
-                .get("required")
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .map(|name| format!("`{name}`"))
-                .collect();
-            options.push(if names.is_empty() { "none of them".to_owned() } else { names.join(" and ") });
+            let names = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+            sets.push(names.filter_map(Value::as_str).map(str::to_owned).collect());
         }
-        let count = if alternatives.keyword == "oneOf" { "exactly one" } else { "at least one" };
-        rules.push(format!("Give {count} of: {}.", options.join("; ")));
+        rules.push(Rule::Alternatives { exactly_one: alternatives.keyword == "oneOf", sets });
     }
-    Some((!rules.is_empty()).then(|| rules.join(" ")))
+    // Members that are required are there anyway.
+    let least = flat.get("minProperties").and_then(Value::as_u64).unwrap_or(0);
+    if least > flat.required.len() as u64 {
+        rules.push(Rule::Least(least));
+    }
+    Some(rules)
 }
 
 fn member_encoding<'d>(
@@ -228,12 +260,17 @@ fn member_encoding<'d>(
     let text = |key: &str| encoding.and_then(|encoding| encoding.get(key)).and_then(Value::as_str);
     let media_type = text("contentType").and_then(|types| types.split(',').next()).map(|one| one.trim().to_owned());
     if format == Format::Multipart {
+        let file_type = |flat: &Flat<'_>| {
+            let said = media_type.as_deref().or_else(|| flat.get("contentMediaType").and_then(Value::as_str));
+            said.filter(|said| !said.contains('*')).map(str::to_owned)
+        };
         if is_file(&flat, media_type.as_deref()) {
-            return Encoding::File { media_type: media_type.filter(|media_type| !media_type.contains('*')) };
+            return Encoding::File { media_type: file_type(&flat) };
         }
-        let items = flat.items.as_deref().map(|items| context.flat(items, &mut Vec::new()));
-        if items.as_ref().is_some_and(|items| is_file(items, media_type.as_deref())) {
-            return Encoding::Files { media_type: media_type.filter(|media_type| !media_type.contains('*')) };
+        if let Some(items) = flat.items.as_deref().map(|items| context.flat(items, &mut Vec::new()))
+            && is_file(&items, media_type.as_deref())
+        {
+            return Encoding::Files { media_type: file_type(&items) };
         }
     }
     let style = text("style").and_then(Style::parse);

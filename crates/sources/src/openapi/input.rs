@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     binding::{BoundBody, BoundContent, BoundMember, BoundParameter, Given},
-    body::{Body, Content, Encoding, Format},
+    body::{Body, Content, Encoding, Format, Rule},
     names,
     parameter::{Location, Parameter},
     schema::{self, Context, Direction, Parts, Root},
@@ -83,10 +83,17 @@ pub(super) fn make<'d>(
     }
     let mut notes = Vec::new();
     let schema = publish(context, settings, &fields, &mut notes);
-    let rule = body.as_ref().and_then(|body| body.rule.clone());
+    let argument = |wire: &str| {
+        let found = fields.iter().find(|field| matches!(field.role, Role::Member(_)) && field.wire == wire);
+        found.map_or_else(|| wire.to_owned(), |field| field.name.clone())
+    };
+    let rules: Vec<(Rule, String)> =
+        body.iter().flat_map(|body| &body.rules).map(|rule| (rule.clone(), rule.words(argument))).collect();
+    let words: Vec<&str> = rules.iter().map(|(_, words)| words.as_str()).collect();
+    let rule = (!words.is_empty()).then(|| words.join(" "));
     let mut given: HashMap<Role, Given> =
         fields.into_iter().filter_map(|field| Some((field.role, field.given?))).collect();
-    let body = body.and_then(|body| bind_body(body, &mut given));
+    let body = body.and_then(|body| bind_body(body, rules, &mut given));
     let parameters = parameters
         .into_iter()
         .enumerate()
@@ -299,6 +306,9 @@ fn publish<'d>(
         if field.role == Role::Rest && !schema.contains_key("additionalProperties") {
             schema = rest(schema);
         }
+        if field.place == "path" {
+            not_empty(&mut schema);
+        }
         properties.insert(field.name.clone(), Value::Object(schema));
         if field.required {
             required.push(Value::from(field.name.as_str()));
@@ -315,6 +325,18 @@ fn publish<'d>(
         schema.insert("$defs".into(), Value::Object(built.definitions));
     }
     schema
+}
+
+/// A value in a path cannot be empty, see [`Segment`](crate::http::Segment).
+fn not_empty(schema: &mut Map<String, Value>) {
+    let bound = match schema.get("type").and_then(Value::as_str) {
+        Some("string") if !schema.contains_key("enum") => "minLength",
+        Some("array") => "minItems",
+        _ => return,
+    };
+    if schema.get(bound).and_then(Value::as_u64).unwrap_or(0) == 0 {
+        schema.insert(bound.into(), 1.into());
+    }
 }
 
 /// A literal schema with the words of the description added to its own.
@@ -350,7 +372,7 @@ fn bind_parameter(parameter: Parameter<'_>, given: Given) -> BoundParameter {
     }
 }
 
-fn bind_body(body: Body<'_>, given: &mut HashMap<Role, Given>) -> Option<BoundBody> {
+fn bind_body(body: Body<'_>, rules: Vec<(Rule, String)>, given: &mut HashMap<Role, Given>) -> Option<BoundBody> {
     let content = match body.content {
         Content::Whole(_) => BoundContent::Whole(given.remove(&Role::Whole)?),
         Content::Members { members, .. } => BoundContent::Members {
@@ -370,5 +392,5 @@ fn bind_body(body: Body<'_>, given: &mut HashMap<Role, Given>) -> Option<BoundBo
             rest: given.remove(&Role::Rest),
         },
     };
-    Some(BoundBody { format: body.format, media_type: body.media_type, required: body.required, content })
+    Some(BoundBody { format: body.format, media_type: body.media_type, required: body.required, content, rules })
 }

@@ -11,6 +11,7 @@
 
 mod changes;
 mod opening;
+mod over_http;
 mod paging;
 mod reading;
 mod served;

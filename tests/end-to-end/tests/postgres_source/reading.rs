@@ -177,6 +177,55 @@ async fn connections_that_were_ended_are_made_anew() {
     assert_eq!(served.source.ready().await, Ok(()));
 }
 
+/// A server that is restarted: while it is down, calls are told so, and not that time is up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_refuses_connections_is_unavailable_until_it_is_back() {
+    let database = Database::with(STOCK).await;
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = free.local_addr().unwrap();
+    let way = Way::open(free, &database);
+    let url = database.url().replace(&format!(":{}/", database.port()), &format!(":{}/", address.port()));
+    let tools = vec![
+        tool("one", "SELECT 1 AS one", &[]),
+        tool("clear", "DELETE FROM stock WHERE sku = :s", &[("s", string())]),
+    ];
+    let served = Served::new(open_url(&url, tools).await.ok().unwrap(), PolicyPatch::default());
+    served.call("one", json!({})).await.unwrap();
+    way.close().await;
+    for (tool, arguments) in [("one", json!({})), ("clear", json!({"s": "A-1"}))] {
+        let error = served.call(tool, arguments).await.unwrap_err();
+        assert_eq!((error.code(), error.retryable()), ("upstream_unavailable", true), "{error}");
+        assert!(!error.to_string().contains("127.0.0.1") && !error.to_string().contains(PASSWORD), "{error}");
+    }
+    assert!(served.source.ready().await.is_err());
+    let way = Way::open(tokio::net::TcpListener::bind(address).await.unwrap(), &database);
+    assert_eq!(served.rows("one", json!({})).await, json!([{"one": 1}]));
+    way.close().await;
+}
+
+/// A way to the server that can be closed.
+struct Way(tokio::task::JoinHandle<()>);
+
+impl Way {
+    fn open(listener: tokio::net::TcpListener, database: &Database) -> Self {
+        let port = database.port();
+        Self(tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                connections.spawn(async move {
+                    let mut far = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                });
+            }
+        }))
+    }
+
+    async fn close(self) {
+        self.0.abort();
+        assert!(self.0.await.unwrap_err().is_cancelled());
+    }
+}
+
 /// D4: nobody is told where the database is, or how to get in.
 #[tokio::test]
 async fn a_database_that_goes_away_is_unavailable() {

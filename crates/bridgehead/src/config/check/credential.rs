@@ -25,6 +25,8 @@ impl Check<'_> {
                 self.findings.fault(&path, "says nothing", "write `header` and `value`, or `from = \"caller\"`");
                 Credential::None
             }
+            // What stands there was found faulty, and taken out.
+            (Some(_), None, None) if self.findings.is_wrong_inside(&path.key("value")) => Credential::None,
             (Some(_), None, None) => {
                 self.findings.fault(
                     &path,

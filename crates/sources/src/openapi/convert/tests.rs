@@ -191,6 +191,13 @@ fn arguments_stand_where_the_description_says() {
             json!({"file": "?"}),
             "refused: /file is not base64 (RFC 4648 §4, with padding): Invalid symbol 63, offset 0.",
         ),
+        (&odd, "rules", json!({}), "refused:  Give at least one of: `a`; `b`."),
+        (
+            &odd,
+            "rules",
+            json!({"b": "x"}),
+            "POST https://odd.example/api/rules\ncontent-type: application/json\n\n{\"b\":\"x\"}",
+        ),
         (&odd, "export", json!({"file": "a b"}), "GET https://odd.example/api/export?kind=all&file=a%20b"),
     ] {
         assert_eq!(called(conversion, tool, arguments), expected, "{tool}");

@@ -13,8 +13,10 @@ use super::{super::source::after, failure};
 
 /// How many calls run at once; each connection is a process on the server.
 const CONNECTIONS: u32 = 8;
-/// How long the pool tries before we look what stands in its way.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a call waits for a connection that is free.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the pool tries before we look what stands in its way: longer than it takes to connect.
+const UNTIL_WE_LOOK: Duration = Duration::from_millis(500);
 /// How long the server may take to say that it is there.
 const PROMPT: Duration = Duration::from_secs(3);
 
@@ -98,16 +100,24 @@ impl Server {
     /// A connection, waited for as long as all of them are at work.
     ///
     /// # Errors
-    /// What stands in the way to the server. The pool would try again and again, and tell no more
-    /// than that time is up.
-    pub(super) async fn session(&self) -> Result<Session, Error> {
-        loop {
-            match self.pool.acquire().await {
-                Ok(connection) => return Ok(Session { connection, is_sound: false }),
-                Err(Error::PoolTimedOut) if self.is_full() => {}
-                Err(Error::PoolTimedOut) => self.connect().await?.close().await?,
-                Err(error) => return Err(error),
+    /// What stands in the way to the server. The pool tries again and again where it is refused, and
+    /// tells no more than that time is up; so we look ourselves.
+    pub(super) async fn session(&self, clock: &dyn Clock) -> Result<Session, Error> {
+        let obstacle = async {
+            clock.sleep(UNTIL_WE_LOOK).await;
+            if !self.is_full() {
+                match self.connect().await {
+                    Ok(connection) => drop(connection.close().await),
+                    Err(error) => return error,
+                }
             }
+            // There is none: it is the pool's turn.
+            std::future::pending().await
+        };
+        tokio::select! {
+            biased;
+            connection = self.pool.acquire() => Ok(Session { connection: connection?, is_sound: false }),
+            error = obstacle => Err(error),
         }
     }
 
@@ -122,7 +132,7 @@ impl Server {
         }
         tokio::select! {
             // The pool asks the server before it gives a connection away.
-            session = self.session() => match session {
+            session = self.session(clock) => match session {
                 Ok(mut session) => {
                     session.is_sound = true;
                     Ok(())

@@ -118,7 +118,7 @@ impl Driver for Postgres {
         rows: &mut Rows<'_>,
         call: &Call,
     ) -> Result<(), CallError> {
-        let mut session = self.server.session().await.map_err(failure::read)?;
+        let mut session = self.server.session(&*self.clock).await.map_err(failure::read)?;
         let begin = begin("READ ONLY", time_left(&*self.clock, call));
         let mut read = read(&mut session, &begin, (command, values), rows).await;
         if matches!(&read, Err(Trouble::Database(error)) if failure::is_stale(error)) {
@@ -149,7 +149,7 @@ impl Driver for Postgres {
         let mut is_over = after(&*self.clock, time);
         let mut session = tokio::select! {
             biased;
-            session = self.server.session() => session.map_err(failure::write)?,
+            session = self.server.session(&*self.clock) => session.map_err(failure::write)?,
             () = &mut is_over => return Err(failure::out_of_time().into()),
         };
         let begin = begin("READ WRITE", time);
