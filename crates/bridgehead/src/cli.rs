@@ -1,5 +1,5 @@
 //! The commands: what is typed, and one module for each command. Results go to stdout, all else
-//! to stderr; the exit code says by whose fault (see [`Exit`]).
+//! to stderr; the exit code says by whose fault (see `Exit`).
 
 mod call;
 mod completions;

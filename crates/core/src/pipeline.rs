@@ -2,14 +2,14 @@
 //!
 //! | step | file | what it does |
 //! |---|---|---|
-//! | 1 | [`audit`] | writes down who called what and how it ended, whatever happens below |
-//! | 2 | [`find`] | the tool of that name |
-//! | 3 | [`permit`](mod@permit) | whether the caller has the tool's scope |
-//! | 4 | [`arguments`] | every argument against the compiled input schema |
-//! | 5 | [`concurrency`] | waits for a place, in a bounded queue |
-//! | 6 | [`deadline`] | ends the waiting, not a write |
-//! | 7 | [`invoke`] | the source, in a task of its own |
-//! | 8 | [`shape`] | the size limit, the output schema |
+//! | 1 | `audit` | writes down who called what and how it ended, whatever happens below |
+//! | 2 | `find` | the tool of that name |
+//! | 3 | `permit` | whether the caller has the tool's scope |
+//! | 4 | `arguments` | every argument against the compiled input schema |
+//! | 5 | `concurrency` | waits for a place, in a bounded queue |
+//! | 6 | `deadline` | ends the waiting, not a write |
+//! | 7 | `invoke` | the source, in a task of its own |
+//! | 8 | `shape` | the size limit, the output schema |
 //!
 //! Arguments come before the place in the queue: a call that cannot succeed takes nobody's turn.
 //! The time in the queue counts against the deadline.
