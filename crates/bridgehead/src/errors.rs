@@ -92,7 +92,7 @@ const DATABASES: &str = "
 | locked, a deadlock, or all connections are in use | `upstream_busy` |
 | the statement took longer than the tool may take | `timed_out` |
 | its user may not do this (PostgreSQL) | `upstream_forbidden` |
-| it cannot be reached, its file is gone, it does not let the server in, its disk is full | `upstream_unavailable` |
+| it cannot be reached, its file is gone or damaged, it does not let the server in, its disk is full | `upstream_unavailable` |
 | the connection broke within a change (PostgreSQL) | `upstream_connection_lost` |
 | anything else | `upstream_failed` |
 

@@ -23,7 +23,9 @@ impl Hunted {
         forms.extend(bytes.windows(PART).map(<[u8]>::to_vec));
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let percent: String = bytes.iter().map(|byte| percent(*byte)).collect();
-        for whole in [hex.clone(), hex.to_uppercase(), percent.clone(), percent.to_lowercase()] {
+        for whole in
+            [hex.clone(), hex.to_uppercase(), percent.clone(), percent.to_lowercase(), secret.replace('/', "\\/")]
+        {
             forms.insert(whole.into_bytes());
         }
         // In base64 it looks different by what stands before it: the user of `Basic`, `Bearer `.
@@ -94,5 +96,34 @@ impl Haystack {
             }
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_is_found_and_nothing_else() {
+        let secret = "s3cr3t/9fQ+zLw7~vT2=Ke";
+        let hunted = Hunted::new("a secret", secret);
+        let basic = general_purpose::STANDARD.encode(format!("alice:{secret}"));
+        let bearer = general_purpose::URL_SAFE_NO_PAD.encode(format!("Bearer {secret} "));
+        for text in [
+            format!("Bearer {secret}"),
+            "cut off: s3cr3t/9fQ+…".to_owned(),
+            "…zLw7~vT2=Ke".to_owned(),
+            format!("Basic {basic}"),
+            bearer,
+            "key=s3cr3t%2F9fQ%2BzLw7~vT2%3DKe&x".to_owned(),
+            "7333637233742f3966512b7a4c77377e7654323d4b65".to_owned(),
+        ] {
+            assert!(hunted.is_in(text.as_bytes()), "{text}");
+        }
+        assert!(!hunted.is_in(b"s3cr3t/9f and zLw7~vT2"));
+        let mut haystack = Haystack::default();
+        haystack.add("log", "nothing");
+        haystack.add("answer", format!("it says {basic}"));
+        assert_eq!(haystack.finds(&[hunted]).len(), 1);
     }
 }

@@ -37,7 +37,7 @@ const CALLER_TENANT: &str = "ownTen/1yI+fUc4~gA9=Qd";
 const FOREIGN: &str = "sk-foreign-3oX8vKe6TqLr0";
 const PASSWORD: &str = "pass-1mZ7nWb4HsJc9";
 
-const ECHOES: [&str; 11] = [
+const ECHOES: [&str; 12] = [
     "ok",
     "echo",
     "echo-text",
@@ -45,6 +45,7 @@ const ECHOES: [&str; 11] = [
     "echo-header",
     "echo-redirect",
     "echo-broken",
+    "echo-escaped",
     "unauthorized",
     "conflict",
     "reset",
@@ -140,24 +141,24 @@ fn secret_part(key: &str) -> &str {
     key.rsplit('_').next().unwrap()
 }
 
-/// An API and requests of two sources. `credentials` are theirs.
+/// An API and requests of two sources, and the API's description. `credentials` are theirs.
 fn sources(upstream: &Upstream, credentials: [&str; 2]) -> (String, String) {
     let mut paths = serde_json::Map::new();
     let mut tools = String::new();
     for path in ECHOES {
-        let origin = if path == "down" { &upstream.down } else { &upstream.origin };
         let operation = |method: &str| {
             json!({"operationId": format!("{method}_{path}"), "summary": "Tries it.",
                 "responses": {"200": {"description": "ok", "content": {"application/json": {"schema": {"type": "object"}}}}}})
         };
-        paths.insert(
-            format!("/{path}"),
-            json!({"servers": [{"url": origin}], "get": operation("get"), "post": operation("post")}),
-        );
+        paths.insert(format!("/{path}"), json!({"get": operation("get"), "post": operation("post")}));
+        let origin = if path == "down" { &upstream.down } else { &upstream.origin };
+        // What stands in a query or a body is not taken out of an answer that repeats it: only
+        // headers and credentials are known to be secret.
+        let (query, body) = if path.starts_with("echo") { ("x", "x") } else { ("${WEB_QUERY}", "${WEB_BODY}") };
         tools.push_str(&format!(
             "[sources.web.tools.send_{path}]\ndescription = \"Sends it.\"\n[sources.web.tools.send_{path}.request]\n\
-             method = \"POST\"\nurl = \"{origin}/{path}?key=${{WEB_QUERY}}\"\nheaders = {{ X-Tenant = \"${{WEB_TENANT}}\" }}\n\
-             json = {{ password = \"${{WEB_BODY}}\" }}\n"
+             method = \"POST\"\nurl = \"{origin}/{path}?key={query}\"\nheaders = {{ X-Tenant = \"${{WEB_TENANT}}\" }}\n\
+             json = {{ password = \"{body}\" }}\n"
         ));
     }
     let description = json!({"openapi": "3.1.0", "info": {"title": "CRM", "version": "1"}, "paths": paths});
@@ -167,8 +168,7 @@ fn sources(upstream: &Upstream, credentials: [&str; 2]) -> (String, String) {
          [sources.web]\ntype = \"http\"\nprefix = \"web\"\ncredential = {}\n{tools}",
         upstream.origin, credentials[0], credentials[1]
     );
-    // A base URL stands for all servers; one path has to be down all the same.
-    (config.replace(&format!("base_url = \"{}\"\n", upstream.origin), ""), description.to_string())
+    (config, description.to_string())
 }
 
 /// Sends a request and keeps the whole answer.
@@ -207,7 +207,9 @@ async fn call_all(url: &str, sign_in: &[(&str, String)], haystack: &mut Haystack
         let (status, body) = send(name, post("2025-11-25", "tools/call", &params), haystack).await;
         assert_eq!(status, 200, "{name}: {body}");
         let is_error = serde_json::from_str::<Value>(&body).unwrap()["result"]["isError"] == true;
-        assert_eq!(is_error, !name.ends_with("_ok"), "{name}: {body}");
+        // The API is up at `/down`, too.
+        let is_ok = name.ends_with("_ok") || (name.starts_with("crm_") && name.ends_with("_down"));
+        assert_eq!(is_error, !is_ok, "{name}: {body}");
     }
 }
 
@@ -307,17 +309,15 @@ async fn issued(log: &[&str]) {
     verdict(&haystack, &hunted);
 }
 
-/// Keys and headers that callers hand through.
-async fn handed_through(log: &[&str]) {
+/// Keys and headers that callers hand through; unless `probed`, callers are known by a hash of them.
+async fn handed_through(log: &[&str], probed: bool) {
     let upstream = Upstream::start().await;
     let place = tempfile::tempdir().unwrap();
     let (config, description) = sources(&upstream, ["{ from = \"caller\" }", "{ from = \"caller\" }"]);
-    let probe = "verify = \"upstream\"\nprobe = { source = \"crm\", path = \"/me\", subject = \"/email\" }";
-    let config =
-        config.replace("spec = \"crm.json\"", &format!("spec = \"crm.json\"\nbase_url = \"{}\"", upstream.origin));
+    let probe = if probed { "probe = { source = \"crm\", path = \"/me\", subject = \"/email\" }" } else { "" };
     let auth = format!(
-        "[auth]\nmode = [\"api_key\", \"headers\"]\n[auth.api_key]\n{probe}\n[auth.headers]\n\
-         required = [\"X-Api-Key\"]\noptional = [\"X-Own-Tenant\"]\n{probe}\n"
+        "[auth]\nmode = [\"api_key\", \"headers\"]\n[auth.api_key]\nverify = \"upstream\"\n{probe}\n[auth.headers]\n\
+         required = [\"X-Api-Key\"]\noptional = [\"X-Own-Tenant\"]\nverify = \"upstream\"\n{probe}\n"
     );
     let (head, rest) = config.split_at(config.find("[sources").unwrap());
     std::fs::write(place.path().join("bridgehead.toml"), format!("{head}{auth}{rest}")).unwrap();
@@ -336,7 +336,9 @@ async fn handed_through(log: &[&str]) {
     ];
     knock(&served.url, &attempts, &mut haystack).await;
     let recorded = upstream.take();
+    assert_eq!(recorded.iter().any(|request| request.path() == "/me"), probed);
     served.end(&mut haystack).await;
+    assert_eq!(haystack.text("stderr").contains("alice@example.com"), probed, "the audit knows callers by name");
     add_files(place.path(), &mut haystack);
     let hunted = hunted(&[
         ("a caller's key", CALLER_KEY),
@@ -354,7 +356,7 @@ fn verdict(haystack: &Haystack, hunted: &[Hunted]) {
     for (what, words) in [("stderr", "audit"), ("stderr", "access"), ("metrics", "bridgehead_tool_calls")] {
         assert!(haystack.text(what).contains(words), "{what} says nothing of {words}");
     }
-    assert!(haystack.bytes() > 30_000, "{}", haystack.bytes());
+    assert!(haystack.bytes() > 300_000, "{}", haystack.bytes());
     let found = haystack.finds(hunted);
     assert!(found.is_empty(), "{}\n{}", found.len(), found.join("\n"));
 }
@@ -373,8 +375,8 @@ async fn issued_keys_and_fixed_credentials() {
 
 #[tokio::test]
 async fn what_callers_hand_through() {
-    for log in [&["--log", "debug"][..], &["--log", "trace"]] {
-        handed_through(log).await;
+    for (log, probed) in [("debug", true), ("trace", true), ("trace", false)] {
+        handed_through(&["--log", log], probed).await;
     }
 }
 
@@ -415,8 +417,6 @@ async fn faults_beside_a_secret() {
         around(&format!("credential = {{ header = \"Authorization\", value = \"{literal}\" \"x\" }}")),
         around(&format!("credential = {{ header = \"Authorization\", value = {literal} }}")),
         around(&format!("credential = {{ header = \"Authorization\", value = \"{literal}${{NOT_SET}}\" }}")),
-        around(&format!("credential = {{ header = \"Authorization\", value = \"${{CRM_TOKEN}}${{{literal}}}\" }}")),
-        around(&format!("credential = {{ from = \"{literal}\" }}")),
         around("credential = { from = \"${CRM_TOKEN}\" }"),
         tool(&format!("url = \"https://erp.example/\", headers = {{ X-Key = \"{literal}\\n\" }}")),
         tool(&format!("url = \"https://erp.example/\", headers = {{ X-Key = \"{literal}{{nothing}}\" }}")),

@@ -1,6 +1,37 @@
-//! A system behind that fails in every way there is: each path answers in a way of its own
-//! ([`Upstream::PATHS`]), and every request is kept whole. HTTP is written by hand, so that a test
-//! also gets what no server would send. Each connection carries one request.
+//! A system behind that fails in every way there is: each path answers in a way of its own, and
+//! every request is kept whole. HTTP is written by hand, so that a test also gets what no server
+//! would send. Each connection carries one request.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/ok` | 200, a JSON object |
+//! | `/slow` | nothing until released, then as `ok` |
+//! | `/reset` | the connection is reset when the request was read |
+//! | `/half` | the answer ends before its `content-length` |
+//! | `/html` | 200, a web page |
+//! | `/html-502` | 502, a web page |
+//! | `/invalid-json` | 200, what calls itself JSON and is none |
+//! | `/large` | 200, a list of 300 KB |
+//! | `/empty` | 204 |
+//! | `/missing` | 404, JSON |
+//! | `/missing-9457` | 404, problem details |
+//! | `/conflict` | 409, problem details |
+//! | `/too-many` | 429, `retry-after: 7` |
+//! | `/failed` | 500, plain text |
+//! | `/busy` | 503, `retry-after: 3` |
+//! | `/elsewhere` | 302 to another host |
+//! | `/moved` | 307 to `/ok` |
+//! | `/unauthorized` | 401 |
+//! | `/forbidden` | 403 |
+//! | `/me` | 200, an e-mail address for whoever sends a credential; 401 to others |
+//! | `/echo` | 400, JSON with the whole request |
+//! | `/echo-text` | 500, the request's head as text |
+//! | `/echo-page` | 502, the same as the title of a page |
+//! | `/echo-header` | 409, the credential as the request's id |
+//! | `/echo-redirect` | 302 to another host, with the credential in path and query |
+//! | `/echo-broken` | 200, the request's head in what calls itself JSON and is none |
+//! | `/echo-escaped` | 500, a warning and then JSON with the credential, as PHP writes it |
+//! | any other | as `/ok` |
 
 use std::sync::{Arc, Mutex};
 
@@ -64,36 +95,6 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// All paths with an answer of their own; every other one has that of `/ok`.
-    pub const PATHS: [&'static str; 26] = [
-        "ok",            // 200, a JSON object
-        "slow",          // nothing until released, then as `ok`
-        "reset",         // the connection is reset when the request was read
-        "half",          // the answer ends before its `content-length`
-        "html",          // 200, a web page
-        "html-502",      // 502, a web page
-        "invalid-json",  // 200, what calls itself JSON and is none
-        "large",         // 200, a list of 300 KB
-        "empty",         // 204
-        "missing",       // 404, JSON
-        "missing-9457",  // 404, problem details
-        "conflict",      // 409, problem details
-        "too-many",      // 429, `retry-after: 7`
-        "failed",        // 500, plain text
-        "busy",          // 503, `retry-after: 3`
-        "elsewhere",     // 302 to another host
-        "moved",         // 307 to `/ok`
-        "unauthorized",  // 401
-        "forbidden",     // 403
-        "me",            // 200, an e-mail address for whoever sends a credential; 401 to others
-        "echo",          // 400, JSON with the whole request
-        "echo-text",     // 500, the request's head as text
-        "echo-page",     // 502, the same as the title of a page
-        "echo-header",   // 409, the credential as the request's id
-        "echo-redirect", // 302 to a host and path named after the credential
-        "echo-broken",   // 200, the request's head in what calls itself JSON and is none
-    ];
-
     /// Starts it.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -225,11 +226,14 @@ impl State {
             }
             "echo-header" => whole("409 Conflict", JSON, &format!("x-request-id: {presented}\r\n"), "{}"),
             "echo-redirect" => {
-                let host: String = presented.chars().filter(char::is_ascii_alphanumeric).collect();
-                let location = format!("location: http://{host}.example/{presented}\r\n");
+                let location = format!("location: http://elsewhere.example/{presented}?key={presented}\r\n");
                 whole("302 Found", TEXT, &location, "")
             }
             "echo-broken" => whole("200 OK", JSON, "", &format!("{{\"{presented}\": {head}")),
+            "echo-escaped" => {
+                let escaped = presented.replace('/', "\\/");
+                whole("500 Internal Server Error", JSON, "", &format!("Warning: bad key\n{{\"key\":\"{escaped}\"}}"))
+            }
             _ => json("200 OK", json!({"id": 7, "name": "Mug"})),
         }
     }

@@ -247,8 +247,7 @@ impl AnswerShape {
                 Ok(value) => value,
                 Err(_) if self.expected == Expected::Text => return Ok(of_text(received, body)),
                 Err(error) => {
-                    let said = text::shorten(&text::plain(&body), 200);
-                    let failure = context.unreadable(received, "answered with broken JSON", &said);
+                    let failure = context.unreadable(received, "answered with broken JSON", text::start);
                     return Err(failure.with_cause(error).into());
                 }
             }
@@ -264,8 +263,7 @@ impl AnswerShape {
             Err(error) => match json::parse(&body) {
                 Ok(value) if !received.cut => Ok(self.of_value(received, value)),
                 _ => {
-                    let said = text::shorten(&text::plain(&body), 200);
-                    let failure = context.unreadable(received, "answered with broken lines of JSON", &said);
+                    let failure = context.unreadable(received, "answered with broken lines of JSON", text::start);
                     Err(failure.with_cause(error).into())
                 }
             },
@@ -309,8 +307,7 @@ impl AnswerShape {
         let is_text = || received.cut || std::str::from_utf8(&received.body).is_ok();
         match kind {
             Kind::Html if matches!(self.expected, Expected::Json | Expected::Lines | Expected::Unknown) => {
-                let page = text::of_page(&text::body(received));
-                Err(context.unreadable(received, "answered with a web page instead of data", &page).into())
+                Err(context.unreadable(received, "answered with a web page instead of data", text::of_page).into())
             }
             Kind::Html | Kind::Text | Kind::Json | Kind::Lines => Ok(of_text(received, text::body(received))),
             Kind::NotSaid if self.expected != Expected::Binary && is_text() => {

@@ -161,7 +161,7 @@ impl Redactor {
     const MARK: &'static str = "[redacted]";
 
     /// From now on takes this one out: as a whole, without its scheme (`Bearer x`), as a password
-    /// (`Basic x`), percent-encoded.
+    /// (`Basic x`), percent-encoded, with `/` as PHP writes it in JSON (`\/`).
     pub(crate) fn learn(&mut self, secret: &Secret) {
         let whole = secret.expose();
         let mut forms = vec![whole.to_owned(), whole.trim().to_owned()];
@@ -175,7 +175,7 @@ impl Redactor {
                 forms.push(pair);
             }
         }
-        let encoded: Vec<String> = forms.iter().map(|form| encode(form)).collect();
+        let encoded: Vec<String> = forms.iter().flat_map(|form| [encode(form), form.replace('/', "\\/")]).collect();
         self.0.extend(forms.into_iter().chain(encoded).filter(|form| form.len() >= Self::SHORTEST));
         // The longest first, so that none is left over as a part of another one.
         self.0.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));

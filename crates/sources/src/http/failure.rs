@@ -80,10 +80,16 @@ impl Context<'_> {
         }
     }
 
-    /// A success that cannot be read. `what` goes on after the source's name; `said` is the system
-    /// behind's own text.
-    pub(super) fn unreadable(&self, received: &Received, what: &str, said: &str) -> UpstreamFailure {
-        let said = text::plain(&self.redactor.redact(said));
+    /// A success that cannot be read. `what` goes on after the source's name; `words` finds in the
+    /// body what is repeated of it.
+    pub(super) fn unreadable(
+        &self,
+        received: &Received,
+        what: &str,
+        words: impl FnOnce(&str) -> String,
+    ) -> UpstreamFailure {
+        // Before anything is cut: half a secret would not be known again.
+        let said = text::plain(&words(&self.redactor.redact(&text::body(received))));
         let quoted = if said.is_empty() { String::new() } else { format!(": “{said}”") };
         let advice = if self.effect.is_read() { TELL_THE_OPERATOR } else { LOOK_FIRST };
         let status = received.status;

@@ -27,6 +27,11 @@ pub(super) fn plain(text: &str) -> String {
     shorten(&words.collect::<Vec<_>>().join(" "), LONGEST)
 }
 
+/// How a text begins, as [`plain`].
+pub(super) fn start(text: &str) -> String {
+    shorten(&plain(text), 200)
+}
+
 /// More of a text is never looked at than this.
 fn beginning(text: &str) -> &str {
     const BYTES: usize = 16 * 1024;
@@ -63,7 +68,7 @@ pub(super) fn of_page(html: &str) -> String {
         html.get(start..end)
     });
     let title = title.map(plain).filter(|title| !title.is_empty());
-    title.unwrap_or_else(|| shorten(&plain(html), 200))
+    title.unwrap_or_else(|| start(html))
 }
 
 /// What stands between `<` and `>` goes, where it looks like a tag; scripts and styles go whole.

@@ -376,17 +376,19 @@ impl BoundMember {
     }
 }
 
-/// The parts of a form that a value makes (OpenAPI 3.1 §4.8.15.1): objects as JSON, lists part by
-/// part, everything else as text.
+/// The parts of a form that a value makes (OpenAPI 3.1 §4.8.15.1): objects, and lists that hold
+/// any, as JSON; other lists part by part; everything else as text.
 fn parts(name: &str, value: &Value) -> Vec<Part> {
     let one = |value: &Value| Part {
         name: name.to_owned(),
         file_name: None,
-        media_type: value.is_object().then(|| "application/json".to_owned()),
+        media_type: (value.is_object() || value.is_array()).then(|| "application/json".to_owned()),
         bytes: serialise::text(value).into_bytes(),
     };
     match value {
-        Value::Array(list) => list.iter().map(one).collect(),
+        Value::Array(list) if !list.iter().any(|item| item.is_object() || item.is_array()) => {
+            list.iter().map(one).collect()
+        }
         value => vec![one(value)],
     }
 }

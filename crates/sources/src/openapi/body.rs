@@ -274,7 +274,8 @@ fn member_encoding<'d>(
         }
     }
     let style = text("style").and_then(Style::parse);
-    if style.is_none() && (media_type.as_deref().is_some_and(is_json) || flat.is_object()) {
+    let holds_objects = flat.items.as_deref().is_some_and(|items| context.flat(items, &mut Vec::new()).is_object());
+    if style.is_none() && (media_type.as_deref().is_some_and(is_json) || flat.is_object() || holds_objects) {
         return Encoding::Json;
     }
     let style = style.unwrap_or(Style::Form);

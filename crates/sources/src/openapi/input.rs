@@ -306,8 +306,8 @@ fn publish<'d>(
         if field.role == Role::Rest && !schema.contains_key("additionalProperties") {
             schema = rest(schema);
         }
-        if field.place == "path" {
-            not_empty(&mut schema);
+        if field.required && field.place != BODY {
+            not_empty(&mut schema, field.place);
         }
         properties.insert(field.name.clone(), Value::Object(schema));
         if field.required {
@@ -327,10 +327,11 @@ fn publish<'d>(
     schema
 }
 
-/// A value in a path cannot be empty, see [`Segment`](crate::http::Segment).
-fn not_empty(schema: &mut Map<String, Value>) {
+/// A text in a path cannot be empty, see [`Segment`](crate::http::Segment), and an empty list
+/// nowhere but in a body: there is no way to write it.
+fn not_empty(schema: &mut Map<String, Value>, place: &str) {
     let bound = match schema.get("type").and_then(Value::as_str) {
-        Some("string") if !schema.contains_key("enum") => "minLength",
+        Some("string") if place == Location::Path.as_str() && !schema.contains_key("enum") => "minLength",
         Some("array") => "minItems",
         _ => return,
     };

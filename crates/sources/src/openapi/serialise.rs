@@ -114,6 +114,9 @@ pub(super) fn pairs(name: &str, value: &Value, style: Style, explode: bool) -> V
         _ => ",",
     };
     match (value, style) {
+        // RFC 6570 §2.3: an empty list is undefined, and nothing is written.
+        (Value::Array(list), _) if list.is_empty() => Vec::new(),
+        (Value::Object(members), _) if members.is_empty() => Vec::new(),
         (Value::Array(_) | Value::Object(_), Style::DeepObject) => {
             let mut pairs = Vec::new();
             deep(name, value, 0, &mut pairs);

@@ -107,6 +107,11 @@ fn pages_and_broken_json_are_failures() {
     let of_a_read = outcome(describe(Described::Json(&object)).0, &broken).unwrap_err();
     assert_eq!((of_a_read.code, of_a_read.retryable), (UpstreamCode::InvalidResponse, false));
     assert!(of_a_read.message.contains("broken JSON") && !of_a_read.message.contains("s3cr3t"), "{of_a_read}");
+    let at_the_cut = format!("{{\"id\": {}s3cr3t-token", "x ".repeat(93));
+    let cut =
+        outcome(describe(Described::Unknown).0, &received(200, &[("content-type", "application/json")], at_the_cut));
+    let cut = cut.unwrap_err();
+    assert!(!cut.message.contains("s3cr"), "half a secret: {cut}");
     let of_a_write = failure(with_context(Effect::Write, false, |context| {
         describe(Described::Json(&object)).0.outcome(&broken, MAX, context).unwrap_err()
     }));

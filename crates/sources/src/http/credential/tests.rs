@@ -84,7 +84,7 @@ fn an_issued_key_never_leaves() {
 #[test]
 fn secrets_are_found_in_every_form() {
     let mut redactor = Redactor::default();
-    for secret in ["Bearer tok en+1", "Basic YWxpY2U6aHVudGVyMg==", "abc", "longer-abcdef", "abcdef"] {
+    for secret in ["Bearer tok en+1", "Basic YWxpY2U6aHVudGVyMg==", "abc", "longer-abcdef", "abcdef", "a/b/c"] {
         redactor.learn(&Secret::new(secret.into()));
     }
     for (text, expected) in [
@@ -95,6 +95,7 @@ fn secrets_are_found_in_every_form() {
         ("YWxpY2U6aHVudGVyMg==", "[redacted]"),
         ("alice:hunter2", "[redacted]"),
         ("longer-abcdef", "[redacted]"),
+        (r#"Warning: {"key": "a\/b\/c"}"#, r#"Warning: {"key": "[redacted]"}"#),
         ("abc is too short to hide", "abc is too short to hide"),
     ] {
         assert_eq!(redactor.redact(text), expected);

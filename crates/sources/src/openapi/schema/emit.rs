@@ -147,16 +147,27 @@ impl<'d> Builder<'_, 'd> {
                 ("minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum", Value::Number(_))
                 | ("uniqueItems" | "deprecated", Value::Bool(true)) => true,
                 ("multipleOf", value) => value.as_f64().is_some_and(|step| step > 0.0),
-                ("default", value) => input && is_small(value),
+                ("default", value) => input && is_small(value) && fits_or_null(value, flat),
                 ("dependentRequired", Value::Object(members)) => members.values().all(is_names),
                 ("example", value) => {
-                    if input && depth <= 2 && self.detail == Detail::Full && !value.is_object() && is_small(value) {
+                    if input
+                        && depth <= 2
+                        && self.detail == Detail::Full
+                        && !value.is_object()
+                        && is_small(value)
+                        && fits_or_null(value, flat)
+                    {
                         keywords.entry("examples").or_insert_with(|| json!([value]));
                     }
                     false
                 }
                 ("examples", Value::Array(list)) => {
-                    input && depth <= 2 && self.detail == Detail::Full && is_small(value) && !list.is_empty()
+                    input
+                        && depth <= 2
+                        && self.detail == Detail::Full
+                        && is_small(value)
+                        && !list.is_empty()
+                        && list.iter().all(|value| fits_or_null(value, flat))
                 }
                 _ => false,
             };
@@ -301,6 +312,11 @@ fn fits(value: &Value, types: Option<&[&'static str]>) -> bool {
         "array" => value.is_array(),
         _ => value.is_null(),
     })
+}
+
+/// Descriptions are careless with defaults and examples; one that does not fit misleads.
+fn fits_or_null(value: &Value, flat: &Flat<'_>) -> bool {
+    fits(value, flat.types.as_deref()) || (value.is_null() && flat.nullable)
 }
 
 fn common_type(values: &[Value]) -> Option<&'static str> {
