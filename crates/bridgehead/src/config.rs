@@ -57,7 +57,8 @@ pub fn load(path: &Path, environment: &dyn Environment) -> Result<Loaded, Faults
             place: Place::File(file.as_str().into()),
             path: KeyPath::root(),
             message: format!("the configuration cannot be read: {error}"),
-            mend: "write one (README.md shows a small one), or name another file with -c FILE or $BRIDGEHEAD_CONFIG".into(),
+            mend: "write one (README.md shows a small one), or name another file with -c FILE or $BRIDGEHEAD_CONFIG"
+                .into(),
         })
     })?;
     load_text(path, &text, environment)

@@ -1,6 +1,6 @@
 //! Looks for secrets where they must not be: whole, in part, and in the forms in which they travel.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use base64::{Engine as _, engine::general_purpose};
 
@@ -44,12 +44,7 @@ impl Hunted {
     /// Whether it stands in there.
     #[must_use]
     pub fn is_in(&self, text: &[u8]) -> bool {
-        self.place_in(text).is_some()
-    }
-
-    fn place_in(&self, text: &[u8]) -> Option<usize> {
-        let find = |form: &Vec<u8>| text.windows(form.len()).position(|window| window == form);
-        self.forms.iter().find_map(find)
+        self.forms.iter().any(|form| text.windows(form.len()).any(|window| window == form))
     }
 }
 
@@ -83,15 +78,26 @@ impl Haystack {
         texts.map(|(_, text)| String::from_utf8_lossy(text)).collect()
     }
 
-    /// Every place where something secret stands, with what is around it.
+    /// Every place where something secret stands, with what is around it: the first of each secret in
+    /// each text.
     #[must_use]
     pub fn finds(&self, hunted: &[Hunted]) -> Vec<String> {
+        // One pass over each text for all forms of all secrets: logs are long.
+        let mut starts: HashMap<&[u8], Vec<(&str, &[u8])>> = HashMap::new();
+        for one in hunted {
+            for form in &one.forms {
+                starts.entry(&form[..PART]).or_default().push((&one.name, form));
+            }
+        }
         let mut found = Vec::new();
         for (what, text) in &self.0 {
-            for one in hunted {
-                if let Some(at) = one.place_in(text) {
-                    let around = &text[at.saturating_sub(160)..(at + 60).min(text.len())];
-                    found.push(format!("{} in {what}: …{}…", one.name, String::from_utf8_lossy(around)));
+            let mut seen = BTreeSet::new();
+            for (at, window) in text.windows(PART).enumerate() {
+                for (name, form) in starts.get(window).into_iter().flatten() {
+                    if text[at..].starts_with(form) && seen.insert(*name) {
+                        let around = &text[at.saturating_sub(160)..(at + 60).min(text.len())];
+                        found.push(format!("{name} in {what}: …{}…", String::from_utf8_lossy(around)));
+                    }
                 }
             }
         }

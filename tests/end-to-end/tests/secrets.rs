@@ -357,6 +357,8 @@ fn verdict(haystack: &Haystack, hunted: &[Hunted]) {
         assert!(haystack.text(what).contains(words), "{what} says nothing of {words}");
     }
     assert!(haystack.bytes() > 300_000, "{}", haystack.bytes());
+    let control = Hunted::new("what is there", "web.send_echo-broken");
+    assert!(!haystack.finds(&[control]).is_empty(), "the hunt finds nothing at all");
     let found = haystack.finds(hunted);
     assert!(found.is_empty(), "{}\n{}", found.len(), found.join("\n"));
 }

@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn hostile_nesting_is_refused() {
-        for text in ["[".repeat(200_000), "- ".repeat(100_000), "{\"a\":".repeat(100_000)] {
+        for text in ["[".repeat(20_000), "- ".repeat(10_000), "{\"a\":".repeat(10_000)] {
             assert!(Document::parse(&text, None).is_err());
         }
         let laughs = (1..30).fold("a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned(), |text, n| {

@@ -32,8 +32,6 @@ pub(in crate::openapi) struct Flat<'d> {
     pub(in crate::openapi) items: Option<Parts<'d>>,
     pub(in crate::openapi) alternatives: Vec<Alternatives<'d>>,
     pub(in crate::openapi) discriminator: Option<&'d Value>,
-    pub(in crate::openapi) read_only: bool,
-    pub(in crate::openapi) write_only: bool,
     /// Further keywords, the first of each name: bounds, `pattern`, `default`, `not` …
     pub(in crate::openapi) keywords: Vec<(&'d str, &'d Value)>,
     /// Nothing satisfies it.
@@ -125,8 +123,6 @@ impl<'d> Flat<'d> {
                 ("discriminator", value @ Value::Object(_)) => {
                     self.discriminator = self.discriminator.or(Some(value));
                 }
-                ("readOnly", Value::Bool(true)) => self.read_only = true,
-                ("writeOnly", Value::Bool(true)) => self.write_only = true,
                 // Before draft 6 these are flags.
                 ("minimum", Value::Number(_)) if exclusive("exclusiveMinimum") => {
                     self.keyword("exclusiveMinimum", value);
@@ -229,6 +225,12 @@ impl<'d> Flat<'d> {
             }
         }
     }
+}
+
+/// Whether any of the schemas that hold here has a flag.
+pub(super) fn is_flagged<'d>(resolver: Resolver<'d>, parts: &[&'d Value], keyword: &str) -> bool {
+    let flagged = |schema: &&Value| schema.get(keyword) == Some(&Value::Bool(true));
+    expand(resolver, parts, &mut Vec::new()).iter().any(flagged)
 }
 
 /// The schemas that hold together: references followed, `allOf` opened, outermost first, each once.

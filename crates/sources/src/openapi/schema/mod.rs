@@ -56,11 +56,11 @@ impl<'d> Context<'d> {
 
     /// Whether a property of these schemas goes in this direction.
     pub(super) fn goes(&self, parts: &[&'d Value], direction: Direction) -> bool {
-        let flat = self.flat(parts, &mut Vec::new());
-        match direction {
-            Direction::Input => !flat.read_only,
-            Direction::Output => !flat.write_only,
-        }
+        let keyword = match direction {
+            Direction::Input => "readOnly",
+            Direction::Output => "writeOnly",
+        };
+        !flat::is_flagged(self.resolver, parts, keyword)
     }
 
     fn is_pattern(&self, pattern: &'d str) -> bool {
