@@ -152,9 +152,7 @@ fn sources(upstream: &Upstream, credentials: [&str; 2]) -> (String, String) {
         };
         paths.insert(format!("/{path}"), json!({"get": operation("get"), "post": operation("post")}));
         let origin = if path == "down" { &upstream.down } else { &upstream.origin };
-        // What stands in a query or a body is not taken out of an answer that repeats it: only
-        // headers and credentials are known to be secret.
-        let (query, body) = if path.starts_with("echo") { ("x", "x") } else { ("${WEB_QUERY}", "${WEB_BODY}") };
+        let (query, body) = ("${WEB_QUERY}", "${WEB_BODY}");
         tools.push_str(&format!(
             "[sources.web.tools.send_{path}]\ndescription = \"Sends it.\"\n[sources.web.tools.send_{path}.request]\n\
              method = \"POST\"\nurl = \"{origin}/{path}?key={query}\"\nheaders = {{ X-Tenant = \"${{WEB_TENANT}}\" }}\n\

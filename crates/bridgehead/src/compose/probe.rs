@@ -37,8 +37,12 @@ impl SystemProbe {
         let url = format!("{}{}", url.as_str().trim_end_matches('/'), escape(&settings.path));
         let request = RequestSettings::new(settings.method.as_str(), url);
         let tool = HttpToolSettings::new(TOOL, "Asks whose credential this is.", request);
-        let settings_of_tool =
-            HttpSettings { name: source.name.clone(), credential: Credential::FromCaller, tools: vec![tool] };
+        let settings_of_tool = HttpSettings {
+            name: source.name.clone(),
+            credential: Credential::FromCaller,
+            tools: vec![tool],
+            secrets: Vec::new(),
+        };
         let faults = |faults: Vec<SourceFault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let source =
             HttpSource::open(settings_of_tool, sources::client(ambient), ambient.clock.clone()).map_err(faults)?;

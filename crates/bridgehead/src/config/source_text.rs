@@ -90,6 +90,11 @@ impl Places {
         self.variables.insert(path.clone(), name.into());
     }
 
+    /// The texts with variables in them that stand below a setting, as the file has them.
+    pub(super) fn written_below(&self, path: &KeyPath) -> impl Iterator<Item = &str> {
+        self.as_written.iter().filter(|(other, _)| path.is_around(other)).map(|(_, text)| text.as_str())
+    }
+
     /// Notes what stood in the file before variables were put in.
     pub(super) fn set_as_written(&mut self, path: KeyPath, text: String) {
         self.as_written.insert(path, text);

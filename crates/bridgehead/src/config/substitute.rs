@@ -67,6 +67,15 @@ fn substitute(text: &str, environment: &dyn Environment) -> (String, Vec<(String
     (result, faults)
 }
 
+/// The names of the variables in a text.
+pub(super) fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split("${")
+        .skip(1)
+        .filter_map(|after| after.split_once('}'))
+        .map(|(name, _)| name)
+        .filter(|name| is_name(name))
+}
+
 fn is_name(name: &str) -> bool {
     let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     name.bytes().all(legal) && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())

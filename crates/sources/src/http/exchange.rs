@@ -22,6 +22,8 @@ pub(crate) struct Exchange {
     pub(crate) source: String,
     /// What is presented to the system behind.
     pub(crate) credential: Credential,
+    /// What must not come back in an error, beside the credential.
+    pub(crate) secrets: Vec<Secret>,
     /// How it is reached.
     pub(crate) client: Client<Configured>,
     /// For `retry-after` and deadlines.
@@ -45,6 +47,7 @@ impl Exchange {
         call: &Call,
     ) -> Result<Outcome, CallError> {
         let mut redactor = self.credential.apply(&self.source, &call.caller, &mut request)?;
+        self.secrets.iter().for_each(|secret| redactor.learn(secret));
         for value in request.headers.values().filter(|value| value.is_sensitive()) {
             redactor.learn(&Secret::new(String::from_utf8_lossy(value.as_bytes()).into_owned()));
         }

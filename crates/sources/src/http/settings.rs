@@ -18,6 +18,9 @@ pub struct HttpSettings {
     pub credential: Credential,
     /// The tools, in the order in which they are listed.
     pub tools: Vec<HttpToolSettings>,
+    /// What stands in the requests and must not come back in an error, beside the credential and
+    /// the headers: values from the environment, for example.
+    pub secrets: Vec<Secret>,
 }
 
 /// One tool: one request.

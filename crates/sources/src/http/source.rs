@@ -31,7 +31,8 @@ impl HttpSource {
             return Err(faults);
         }
         let by_name = plans.iter().enumerate().map(|(index, plan)| (plan.spec.name.clone(), index)).collect();
-        let exchange = Exchange { source: settings.name, credential: settings.credential, client, clock };
+        let HttpSettings { name, credential, secrets, .. } = settings;
+        let exchange = Exchange { source: name, credential, secrets, client, clock };
         Ok(Self { exchange, plans, by_name })
     }
 }

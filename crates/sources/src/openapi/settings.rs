@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use bridgehead_core::Effect;
+use bridgehead_core::{Effect, Secret};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -24,6 +24,9 @@ pub struct OpenApiSettings {
     pub convert: ConvertSettings,
     /// What is presented to the API.
     pub credential: Credential,
+    /// What stands in the requests and must not come back in an error, beside the credential:
+    /// values from the environment, for example.
+    pub secrets: Vec<Secret>,
 }
 
 /// How a description becomes tools.

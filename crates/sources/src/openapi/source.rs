@@ -56,7 +56,8 @@ impl OpenApiSource {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let exchange = Exchange { source: settings.name, credential: settings.credential, client, clock };
+        let OpenApiSettings { name, credential, secrets, .. } = settings;
+        let exchange = Exchange { source: name, credential, secrets, client, clock };
         Ok((Self { operations: conversion.operations, by_name, exchange }, conversion.reports))
     }
 

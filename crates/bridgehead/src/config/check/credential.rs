@@ -2,13 +2,14 @@
 
 use bridgehead_core::Secret;
 use bridgehead_sources::http::{Credential, Place, Presentation};
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use super::Check;
 use crate::config::{
     fault::KeyPath,
     raw::{RawCredential, RawCredentialFrom},
     settings::{AuthSettings, SourceKind, SourceSettings},
+    substitute,
 };
 
 impl Check<'_> {
@@ -54,6 +55,13 @@ impl Check<'_> {
         }
     }
 
+    /// The values of all variables that are put in below a setting: whoever keeps a value in the
+    /// environment does not want to read it in an answer.
+    pub(super) fn secrets_below(&self, path: &KeyPath) -> Vec<Secret> {
+        let names = self.findings.places.written_below(path).flat_map(substitute::names);
+        names.filter_map(|name| self.environment.variable(name)).map(|value| Secret::new(value.to_owned())).collect()
+    }
+
     /// What is handed on must be brought by somebody: keys that are issued here never leave.
     pub(super) fn credentials_are_brought(&mut self, auth: &AuthSettings, sources: &[SourceSettings]) {
         if auth.modes().iter().any(|mode| !mode.is_issued()) {
@@ -77,6 +85,14 @@ impl Check<'_> {
 
     fn fixed(&mut self, path: &KeyPath, header: &str, value: String) -> Credential {
         match HeaderName::try_from(header) {
+            Ok(_) if HeaderValue::from_str(&value).is_err() => {
+                self.findings.fault(
+                    &path.key("value"),
+                    "has a character that no header may have, such as a line break",
+                    "remove it; a file's last line break is a common one",
+                );
+                Credential::None
+            }
             Ok(name) => {
                 let presentation = Presentation { place: Place::Header(name), value: Secret::new(value) };
                 Credential::Fixed(vec![presentation])

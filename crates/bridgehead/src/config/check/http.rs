@@ -29,7 +29,8 @@ impl Check<'_> {
             })
             .collect();
         let credential = self.credential(path, raw.credential);
-        let settings = HttpSettings { name: around.name.to_owned(), credential, tools };
+        let secrets = self.secrets_below(path);
+        let settings = HttpSettings { name: around.name.to_owned(), credential, tools, secrets };
         for fault in http::check(&settings) {
             let at = fault.path.iter().fold(path.clone(), |path, key| path.key(key));
             if !self.findings.is_wrong_inside(&at) {

@@ -28,7 +28,8 @@ impl Check<'_> {
         let presents = Presents::of(&credential);
         let convert =
             ConvertSettings { base_url, include, exclude, tools, presents, max_name, ..ConvertSettings::default() };
-        let settings = OpenApiSettings { name: around.name.to_owned(), convert, credential };
+        let secrets = self.secrets_below(&path.key("tools"));
+        let settings = OpenApiSettings { name: around.name.to_owned(), convert, credential, secrets };
         Some(OpenApiSourceSettings { spec, settings })
     }
 

@@ -31,7 +31,7 @@ fn tool(request: RequestSettings, parameters: &[(&str, Value)]) -> HttpToolSetti
 }
 
 fn settings(tool: HttpToolSettings, credential: Credential) -> HttpSettings {
-    HttpSettings { name: "erp".into(), credential, tools: vec![tool] }
+    HttpSettings { name: "erp".into(), credential, tools: vec![tool], secrets: Vec::new() }
 }
 
 fn open(settings: HttpSettings, clock: Arc<dyn Clock>) -> HttpSource {
