@@ -13,6 +13,7 @@
 )]
 
 mod clock;
+pub mod outside;
 pub mod postgres;
 pub mod process;
 mod randomness;

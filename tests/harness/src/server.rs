@@ -38,7 +38,11 @@ pub struct TestServerBuilder {
     files: Vec<(String, String)>,
     from_code: FromCode,
     variables: Vec<(String, String)>,
+    way_out: Option<WayOut>,
 }
+
+/// Changes how the systems behind are reached.
+type WayOut = Arc<dyn Fn(Net) -> Net + Send + Sync>;
 
 impl TestServerBuilder {
     /// A file beside the configuration.
@@ -69,6 +73,13 @@ impl TestServerBuilder {
         self
     }
 
+    /// Another way out than the machine's own, see [`crate::outside`].
+    #[must_use]
+    pub fn way_out(mut self, change: impl Fn(Net) -> Net + Send + Sync + 'static) -> Self {
+        self.way_out = Some(Arc::new(change));
+        self
+    }
+
     /// Starts the server.
     pub async fn start(self) -> TestServer {
         let directory = tempfile::tempdir().expect("a directory for the test");
@@ -78,9 +89,17 @@ impl TestServerBuilder {
         let path = directory.path().join("bridgehead.toml");
         std::fs::write(&path, &self.config).expect("a configuration for the test");
         let clock = MovableClock::default();
-        let first = Replica::start(&path, &clock, 1, &self.variables, self.from_code.clone()).await;
-        TestServer { first, clock, path, variables: self.variables, from_code: self.from_code, _directory: directory }
+        let given = Given { variables: self.variables, from_code: self.from_code, way_out: self.way_out };
+        let first = Replica::start(&path, &clock, 1, &given).await;
+        TestServer { first, clock, path, given, _directory: directory }
     }
+}
+
+/// What every replica of a server is started with.
+struct Given {
+    variables: Vec<(String, String)>,
+    from_code: FromCode,
+    way_out: Option<WayOut>,
 }
 
 /// The real file system, and only the variables that the test gives.
@@ -129,13 +148,8 @@ pub struct Replica {
 }
 
 impl Replica {
-    async fn start(
-        path: &Path,
-        clock: &MovableClock,
-        seed: u64,
-        variables: &[(String, String)],
-        from_code: FromCode,
-    ) -> Self {
+    async fn start(path: &Path, clock: &MovableClock, seed: u64, given: &Given) -> Self {
+        let (variables, from_code) = (&given.variables, given.from_code.clone());
         let environment = TestEnvironment {
             variables: variables.iter().cloned().collect(),
             directory: path.parent().expect("a directory").to_owned(),
@@ -150,7 +164,9 @@ impl Replica {
         let loaded = loaded.unwrap_or_else(|faults| panic!("the configuration is wrong:\n{faults}"));
         let clock: Arc<dyn Clock> = Arc::new(clock.clone());
         let randomness = Arc::new(SeededRandomness::new(seed));
-        let ambient = Ambient { net: Net::system(clock.clone()), clock, randomness };
+        let net = Net::system(clock.clone());
+        let net = given.way_out.as_ref().map_or_else(|| net.clone(), |change| change(net.clone()));
+        let ambient = Ambient { net, clock, randomness };
         let composed: Composed = compose(&loaded.settings, &loaded.places, &ambient, from_code)
             .await
             .unwrap_or_else(|error| panic!("{error}"));
@@ -257,8 +273,7 @@ pub struct TestServer {
     /// The server's clock.
     pub clock: MovableClock,
     path: PathBuf,
-    variables: Vec<(String, String)>,
-    from_code: FromCode,
+    given: Given,
     _directory: TempDir,
 }
 
@@ -271,7 +286,7 @@ impl TestServer {
 
     /// Another server on the same configuration, store and databases.
     pub async fn replica(&self) -> Replica {
-        Replica::start(&self.path, &self.clock, 2, &self.variables, self.from_code.clone()).await
+        Replica::start(&self.path, &self.clock, 2, &self.given).await
     }
 
     /// The directory with the configuration and whatever stands beside it.

@@ -1,0 +1,102 @@
+//! The outside as a test wants it: names that lead where it says, and a certificate authority that
+//! only the server under test trusts.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+use bridgehead_outbound::{Net, Resolve};
+use futures_util::future::BoxFuture;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer},
+    },
+};
+
+/// Names and where they lead; nothing else is found.
+#[derive(Debug, Clone, Default)]
+pub struct Names(HashMap<String, IpAddr>);
+
+impl Names {
+    /// Names that all lead to this machine.
+    #[must_use]
+    pub fn here(names: &[&str]) -> Self {
+        Self(names.iter().map(|name| ((*name).to_owned(), IpAddr::V4(Ipv4Addr::LOCALHOST))).collect())
+    }
+}
+
+impl Resolve for Names {
+    fn resolve(&self, name: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+        let found = self.0.get(name).copied();
+        Box::pin(async move { found.map(|address| vec![address]).ok_or_else(|| io::ErrorKind::NotFound.into()) })
+    }
+}
+
+/// A certificate authority of the test's own.
+pub struct Ca {
+    certificate: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Default for Ca {
+    fn default() -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).expect("a certificate").der().clone();
+        Self { certificate, issuer: Issuer::new(params, key) }
+    }
+}
+
+impl Ca {
+    /// A way out on which `names` lead where they say and, if asked, this authority is trusted.
+    #[must_use]
+    pub fn net(&self, net: Net, names: Names, trusted: bool) -> Net {
+        let net = net.with_resolver(Arc::new(names));
+        if trusted { net.with_roots([self.certificate.to_vec()]) } else { net }
+    }
+
+    /// An HTTPS server for `name` on a port of its own that answers every request with this JSON;
+    /// returns the port.
+    pub async fn serve(&self, name: &str, json: &'static str) -> u16 {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").der().clone();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .expect("a certificate and its key");
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut head = [0; 16 * 1024];
+                // A request without a body arrives in one piece here; a client that left is no matter.
+                let _ = stream.read(&mut head).await;
+                let length = json.len();
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{json}"
+                );
+                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        port
+    }
+}
