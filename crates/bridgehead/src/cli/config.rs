@@ -83,7 +83,7 @@ async fn check(config: Option<PathBuf>) -> Outcome {
                 1 => "1 tool".to_owned(),
                 n => format!("{n} tools"),
             };
-            output::print(&format!("{}: no faults, {tried} tried", path.display()));
+            output::print(&format!("{}: no faults, {tried}", path.display()));
             Ok(Exit::Well)
         }
         Err(faults) => Err(super::Failure { exit: Exit::No, ..faults.into() }),
