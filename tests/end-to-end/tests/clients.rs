@@ -14,7 +14,7 @@
 use bridgehead_end_to_end::sdk::{Sdk, run_matrix, run_sdk};
 use bridgehead_harness::process::{Served, repository};
 use rmcp::{
-    ServiceExt,
+    ClientLifecycleMode, ClientServiceExt,
     model::{CallToolRequestParams, ClientCapabilities, ClientConfig, ErrorCode, Implementation, ProtocolVersion},
     service::ServiceError,
     transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
@@ -70,6 +70,8 @@ async fn the_scripts_can_fail() {
     served.terminate().await;
 }
 
+/// Each revision in the way it begins: the older ones with `initialize`, 2026-07-28 with
+/// `server/discover`.
 #[tokio::test]
 async fn the_client_of_rmcp() {
     let (_copy, served) = warehouse().await;
@@ -77,10 +79,17 @@ async fn the_client_of_rmcp() {
         let version: ProtocolVersion = serde_json::from_value(json!(revision)).unwrap();
         let mut info = ClientConfig::new(ClientCapabilities::default(), Implementation::new("end-to-end", "1"));
         info.protocol_version = version.clone();
-        let config =
-            |key: &str| StreamableHttpClientTransportConfig::with_uri(served.url.clone()).auth_header(key.to_owned());
+        let lifecycle = || match revision {
+            "2026-07-28" => ClientLifecycleMode::Discover { preferred_versions: vec![version.clone()] },
+            _ => ClientLifecycleMode::Initialize,
+        };
+        let transport = |key: &str| {
+            let config = StreamableHttpClientTransportConfig::with_uri(served.url.clone()).auth_header(key.to_owned());
+            StreamableHttpClientTransport::from_config(config)
+        };
         let key = served.key.clone().unwrap();
-        let client = info.clone().serve(StreamableHttpClientTransport::from_config(config(&key))).await.unwrap();
+        let client = info.clone().serve_with_lifecycle(transport(&key), lifecycle()).await.unwrap();
+        assert_eq!(client.peer_info().unwrap().protocol_version, version, "{revision}");
         let tools = client.list_all_tools().await.unwrap();
         assert_eq!(tools.len(), 10, "{revision}");
         let call = |name: &'static str, arguments: Value| {
@@ -98,7 +107,7 @@ async fn the_client_of_rmcp() {
             other => panic!("{revision}: {other:?}"),
         }
         client.cancel().await.unwrap();
-        let refused = info.serve(StreamableHttpClientTransport::from_config(config("bhk_wrong"))).await;
+        let refused = info.serve_with_lifecycle(transport("bhk_wrong"), lifecycle()).await;
         assert!(refused.is_err(), "{revision}: a wrong key must not connect");
     }
     served.terminate().await;
