@@ -285,14 +285,8 @@ mod tests {
         let published = std::fs::read_to_string(GOLDEN).unwrap_or_default();
         assert!(
             published == markdown().unwrap(),
-            "docs/reference/errors.md is not what the code says; write it anew with\n  cargo test -p bridgehead write_golden -- --ignored",
+            "docs/reference/errors.md is not what the code says; write it anew with\n  cargo xtask generate",
         );
-    }
-
-    #[test]
-    #[ignore = "writes the golden file"]
-    fn write_golden_errors() {
-        std::fs::write(GOLDEN, markdown().unwrap()).unwrap();
     }
 
     /// A row that a reader would look for in vain, or find twice.

@@ -227,14 +227,7 @@ mod tests {
         let published = std::fs::read_to_string(GOLDEN).unwrap_or_default();
         assert!(
             published == markdown(),
-            "docs/reference/configuration.md is not what the code says; write it anew with\n  cargo test -p bridgehead write_golden -- --ignored",
+            "docs/reference/configuration.md is not what the code says; write it anew with\n  cargo xtask generate",
         );
-    }
-
-    #[test]
-    #[ignore = "writes the golden file"]
-    fn write_golden_reference() {
-        std::fs::create_dir_all(std::path::Path::new(GOLDEN).parent().unwrap()).unwrap();
-        std::fs::write(GOLDEN, markdown()).unwrap();
     }
 }
