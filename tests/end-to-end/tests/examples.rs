@@ -207,7 +207,7 @@ async fn run(path: &Path, parcels: &str, variables: &[(String, String)]) -> usiz
     }
     // The database is made by now, so every statement is tried on it.
     let (said, complained) = config_check(&server, variables).await;
-    let count = if tools == 1 { "1 tool tried".to_owned() } else { format!("{tools} tools tried") };
+    let count = if tools == 1 { "1 tool".to_owned() } else { format!("{tools} tools") };
     assert!(said.trim_end().ends_with(&format!("no faults, {count}")), "{said}");
     let meant = text.contains("url = \"memory:\"");
     assert_eq!(complained.contains("warning"), meant, "{complained}");
