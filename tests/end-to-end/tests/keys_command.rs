@@ -85,3 +85,23 @@ async fn values_are_made_and_callers_cut_off_by_command() {
     assert_eq!(ping().await.unwrap().status().as_u16(), 401, "whichever way they sign in");
     assert_eq!(served.terminate().await, Some(0));
 }
+
+/// A2: a key that nobody can check any more is not called good.
+#[tokio::test]
+async fn a_key_without_its_root_key_is_listed_as_such() {
+    let place = tempfile::tempdir().unwrap();
+    let config = "auth.mode = \"api_key\"\n[sources.stock]\ntype = \"sql\"\nurl = \"sqlite:stock.db\"\nseed = \"stock.sql\"\n\
+        tools.count = { description = \"Counts the articles.\", sql = \"SELECT count(*) AS articles FROM article\" }\n";
+    std::fs::write(place.path().join("bridgehead.toml"), config).unwrap();
+    std::fs::write(place.path().join("stock.sql"), WAREHOUSE_TABLES).unwrap();
+    assert!(bridgehead(place.path(), &["keys", "create", "--for", ALICE]).await.status.success());
+    let list = async || {
+        let listed = bridgehead(place.path(), &["keys", "list", "--json"]).await;
+        serde_json::from_slice::<Value>(&listed.stdout).unwrap()[0]["root_key_missing"].clone()
+    };
+    assert_eq!(list().await, false);
+    std::fs::remove_file(place.path().join("bridgehead.keys")).unwrap();
+    assert_eq!(list().await, true);
+    let shown = bridgehead(place.path(), &["keys", "list"]).await;
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("root key missing"));
+}

@@ -96,8 +96,17 @@ pub(super) async fn run(command: Command) -> Outcome {
             let Opened { keyring, ambient, .. } = open(&config).await?;
             let records = keyring.keys.list().await.map_err(store_failure)?;
             let blocked = keyring.blocks.list().await.map_err(store_failure)?;
+            let lost = keyring.keys.without_pepper().await.map_err(store_failure)?;
+            let lost: Vec<KeyId> = lost.into_iter().map(|record| record.id).collect();
             keyring.store.close().await;
             if json {
+                let shown = |record: &KeyRecord| {
+                    let mut object = shown(record);
+                    if let Some(object) = object.as_object_mut() {
+                        object.insert("root_key_missing".into(), lost.contains(&record.id).into());
+                    }
+                    object
+                };
                 let entries = records.iter().map(shown).chain(blocked.iter().map(shown_blocked));
                 output::print(&Value::from(entries.collect::<Vec<_>>()).to_string());
                 return Ok(Exit::Well);
@@ -105,7 +114,7 @@ pub(super) async fn run(command: Command) -> Outcome {
             if records.is_empty() {
                 output::say("No keys yet. Make one with `bridgehead keys create --for alice@example.com`.");
             } else {
-                output::print(&listed(&records, ambient.clock.now()));
+                output::print(&listed(&records, &lost, ambient.clock.now()));
             }
             if !blocked.is_empty() {
                 output::print(&listed_blocked(&blocked, !records.is_empty()));
@@ -310,13 +319,15 @@ fn listed_blocked(blocked: &[DeniedSubject], after_keys: bool) -> String {
     if after_keys { format!("\n{table}") } else { table }
 }
 
-fn listed(records: &[KeyRecord], now: Timestamp) -> String {
+/// `lost` are the keys that cannot be checked: their root key is not in `[secrets] keys`.
+fn listed(records: &[KeyRecord], lost: &[KeyId], now: Timestamp) -> String {
     let rows: Vec<Vec<String>> = records
         .iter()
         .map(|record| {
             let state = match (record.revoked_at, record.expires_at) {
                 (Some(_), _) => "revoked".to_owned(),
                 (None, Some(at)) if at <= now => "expired".to_owned(),
+                (None, _) if lost.contains(&record.id) => "root key missing".to_owned(),
                 (None, Some(at)) => format!("until {}", day(at)),
                 (None, None) => "good".to_owned(),
             };
