@@ -60,13 +60,14 @@ fn fresh(folder: &Path) -> Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// The first line in a fenced block that runs the server by cargo.
+/// The first line in a fenced block that runs the server by cargo, without the remark behind it.
 fn first_command(readme: &str) -> Option<&str> {
     let mut fenced = false;
-    readme.lines().map(str::trim).find(|line| {
+    let line = readme.lines().map(str::trim).find(|line| {
         fenced ^= line.starts_with("```");
         fenced && line.starts_with("cargo run ")
-    })
+    })?;
+    Some(line.split_once(" #").map_or(line, |(command, _)| command).trim_end())
 }
 
 fn prove(mut command: Command, folder: &Path, longest: Duration, start: Instant) -> Result<()> {
@@ -147,7 +148,8 @@ mod tests {
 
     #[test]
     fn the_first_command_is_the_first_cargo_run_in_a_fence() {
-        let readme = "Then cargo run it.\n```sh\ngit clone …\ncargo run --release -- serve a.toml\ncargo run b\n```\n";
+        let readme =
+            "Then cargo run it.\n```sh\ngit clone …\ncargo run --release -- serve a.toml   # a\ncargo run b\n```\n";
         assert_eq!(first_command(readme), Some("cargo run --release -- serve a.toml"));
         assert_eq!(first_command("cargo run --release"), None);
     }
