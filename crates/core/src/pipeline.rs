@@ -57,7 +57,7 @@ impl Pipeline {
             let entry = find::find(catalog, &call)?;
             record.found(&entry.tool);
             permit::permit(&call, entry)?;
-            arguments::check(&call, entry)?;
+            arguments::check(&mut call, entry)?;
             if self.running.is_closed() {
                 return Err(Refusal::ShuttingDown.into());
             }
