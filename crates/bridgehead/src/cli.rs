@@ -39,10 +39,7 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server; prints a card: URL, how to sign in, the tools, what to enter in Duvo.
-    Serve {
-        /// The configuration file. Default: $BRIDGEHEAD_CONFIG, then ./bridgehead.toml.
-        config: Option<PathBuf>,
-    },
+    Serve(serve::Args),
     /// What an agent will see: name, effect, token cost. With a NAME, that tool in full.
     Tools(tools::Args),
     /// Call one tool as a caller would, without a server.
@@ -117,6 +114,8 @@ impl From<ComposeError> for Failure {
             ComposeError::Secrets(_)
             | ComposeError::Store(_)
             | ComposeError::FirstKey(_)
+            | ComposeError::SelfSigned(_)
+            | ComposeError::Tls(_)
             | ComposeError::Listen { .. } => Self::outside(with_causes(&error)),
         }
     }
@@ -166,7 +165,7 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command) -> Outcome {
     match command {
-        Command::Serve { config } => serve::run(config).await,
+        Command::Serve(args) => serve::run(args).await,
         Command::Tools(args) => tools::run(args).await,
         Command::Call(args) => call::run(args).await,
         Command::Config(command) => config::run(command).await,

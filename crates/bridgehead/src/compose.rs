@@ -9,6 +9,7 @@ mod modes;
 mod probe;
 mod signal;
 mod sources;
+mod tls;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -20,14 +21,16 @@ use bridgehead_core::{
     catalog::NamedSource,
 };
 use bridgehead_outbound::Net;
-use bridgehead_server::{App, Bound, Metrics, ServerSettings, app::Parts, ops::health::Readiness};
+use bridgehead_server::{
+    App, Bound, Metrics, ServerSettings, app::Parts, ops::health::Readiness, tls::files::CertificateFiles,
+};
 use bridgehead_stores::{Store, StoreUrl};
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{
-    Fault, Faults, KeyPath, Places, Settings,
-    settings::{ModeSettings, PublicUrl, SecretSettings, StoreSettings},
+    self, Fault, Faults, KeyPath, Places, Settings,
+    settings::{CertificateSettings, ModeSettings, SecretSettings, StoreSettings},
 };
 
 pub use audit_log::AuditLog;
@@ -87,6 +90,12 @@ pub enum ComposeError {
     /// The key of the first run could not be made.
     #[error(transparent)]
     FirstKey(#[from] CreateError),
+    /// The certificate that nobody trusts could not be made.
+    #[error(transparent)]
+    SelfSigned(#[from] bridgehead_server::tls::self_signed::SelfSignedError),
+    /// TLS could not be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] bridgehead_server::tls::TlsError),
     /// The address.
     #[error("cannot listen on {address}: {cause}. Stop what listens there, or set server.listen to another address.")]
     Listen {
@@ -180,6 +189,22 @@ pub async fn catalog(
     if unused.is_empty() { Ok(catalog) } else { Err(Faults::new(unused)) }
 }
 
+/// Sees whether the files of `[server.tls]` hold a certificate that can be shown; with another
+/// certificate or none there is nothing to see before the server runs.
+///
+/// # Errors
+/// A fault with its line.
+pub async fn certificate(settings: &Settings, places: &Places, ambient: &Ambient) -> Result<(), Faults> {
+    let Some(CertificateSettings::Files { certificate, key }) =
+        settings.server.tls.as_ref().map(|tls| &tls.certificate)
+    else {
+        return Ok(());
+    };
+    let files = CertificateFiles { certificate: certificate.clone(), key: key.clone() };
+    let public_url = settings.server.public_url(settings.server.listen);
+    tls::from_files(&files, public_url.host_str(), places, ambient).await.map(drop)
+}
+
 /// Opens every source and checks every tool.
 ///
 /// # Errors
@@ -228,6 +253,9 @@ pub struct Composed {
     pub endpoint: Arc<Endpoint>,
     bound: Bound,
     admin: Option<Bound>,
+    tls: Option<tls::Opened>,
+    /// The second listener, which sends browsers on to HTTPS.
+    http: Option<Bound>,
 }
 
 /// Builds the app and binds its addresses. Nothing is answered before [`Composed::serve`].
@@ -251,10 +279,15 @@ pub async fn compose(
         Arc::new(Endpoint::new(id.clone(), settings.name.clone(), settings.instructions.clone(), catalog, pipeline));
     let around = modes::Around { settings, places, ambient, keyring: &keyring, from_code: &from_code };
     let modes = Arc::new(modes::modes(&around, &id)?);
-    let server = server_settings(settings);
-    let bound = bind(server.listen).await?;
-    let admin = match server.admin_listen {
-        Some(address) => Some(bind(address).await?),
+    let bound = bind(settings.server.listen).await?;
+    let admin = bind_one_more(settings.server.admin_listen).await?;
+    let http = bind_one_more(settings.server.tls.as_ref().and_then(|tls| tls.http_listen)).await?;
+    let server = server_settings(&settings.server, bound.address());
+    let tls = match &settings.server.tls {
+        Some(tls) => {
+            let around = tls::Around { places, ambient, metrics: &metrics, public_url: &server.public_url };
+            Some(tls::open(tls, &around).await?)
+        }
         None => None,
     };
     let store = keyring.store.clone();
@@ -274,25 +307,31 @@ pub async fn compose(
         randomness: ambient.randomness.clone(),
     };
     let app = App::new(&server, bound.address(), parts);
-    Ok(Composed { app, keyring, endpoint, bound, admin })
+    Ok(Composed { app, keyring, endpoint, bound, admin, tls, http })
+}
+
+async fn bind_one_more(address: Option<SocketAddr>) -> Result<Option<Bound>, ComposeError> {
+    match address {
+        Some(address) => bind(address).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<Bound, ComposeError> {
     bridgehead_server::bind(address).await.map_err(|cause| ComposeError::Listen { address, cause })
 }
 
-fn server_settings(settings: &Settings) -> ServerSettings {
-    let configured = &settings.server;
-    let mut server = ServerSettings::new(configured.listen);
-    server.public_url = match &configured.public_url {
-        PublicUrl::Given(url) => Some(url.clone()),
-        PublicUrl::SameAsListen(_) => None,
-    };
-    server.path.clone_from(&configured.path);
-    server.allowed_hosts.clone_from(&configured.allowed_hosts);
-    server.allowed_origins.clone_from(&configured.allowed_origins);
-    server.admin_listen = configured.admin_listen;
-    server
+fn server_settings(configured: &config::settings::ServerSettings, bound: SocketAddr) -> ServerSettings {
+    ServerSettings {
+        path: configured.path.clone(),
+        allowed_hosts: configured.allowed_hosts.clone(),
+        allowed_origins: configured.allowed_origins.clone(),
+        trusted_proxies: configured.trusted_proxies.clone(),
+        forwarded: configured.forwarded,
+        proxy_protocol: configured.proxy_protocol,
+        drain_timeout: configured.drain_timeout,
+        ..ServerSettings::new(configured.public_url(bound))
+    }
 }
 
 impl Composed {
@@ -306,6 +345,12 @@ impl Composed {
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(Bound::address)
+    }
+
+    /// The address of the listener that sends browsers on to HTTPS, where there is one.
+    #[must_use]
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(Bound::address)
     }
 
     /// On loopback with an empty store, whoever starts the server is the one who wants to try it:
@@ -333,13 +378,25 @@ impl Composed {
 
     /// Serves until `shutdown` fires and running calls have ended, then gives back what is held.
     pub async fn serve(self, shutdown: CancellationToken) {
-        let Self { app, keyring, endpoint, bound, admin } = self;
+        let Self { app, keyring, endpoint, bound, admin, tls, http } = self;
+        let (tls, keep_fresh) = tls.map(|opened| (opened.tls, opened.keep_fresh)).unzip();
         let admin = async {
             if let Some(admin) = admin {
-                admin.serve_admin(app.clone(), shutdown.clone()).await;
+                admin.serve_beside(app.clone(), app.admin(), shutdown.clone()).await;
             }
         };
-        tokio::join!(bound.serve(app.clone(), shutdown.clone()), admin);
+        let redirects = async {
+            if let (Some(http), Some(tls)) = (http, &tls) {
+                let router = bridgehead_server::redirect::router(app.public_url(), tls);
+                http.serve_beside(app.clone(), router, shutdown.clone()).await;
+            }
+        };
+        let fresh = async {
+            if let Some(keep_fresh) = keep_fresh {
+                keep_fresh(shutdown.clone()).await;
+            }
+        };
+        tokio::join!(bound.serve(app.clone(), tls.clone(), shutdown.clone()), admin, redirects, fresh);
         keyring.keys.settle().await;
         for named in endpoint.catalog().sources() {
             named.source.close().await;

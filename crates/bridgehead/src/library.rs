@@ -4,6 +4,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use bridgehead_auth::{CreateError, KeyHeader, NewKey};
@@ -19,8 +20,8 @@ use crate::{
     config::{
         Places, Settings,
         settings::{
-            ApiKeySettings, AuthSettings, ModeSettings, PublicUrl, SecretSettings, ServerSettings, StoreSettings,
-            VerifySettings,
+            ApiKeySettings, AuthSettings, ForwardingHeader, ModeSettings, PublicUrl, SecretSettings, ServerSettings,
+            StoreSettings, VerifySettings,
         },
     },
 };
@@ -254,7 +255,12 @@ impl Server {
                 path: "/mcp".to_owned(),
                 allowed_hosts: Vec::new(),
                 allowed_origins: Vec::new(),
+                trusted_proxies: Vec::new(),
+                forwarded: ForwardingHeader::None,
+                proxy_protocol: false,
+                drain_timeout: Duration::from_secs(25),
                 admin_listen: None,
+                tls: None,
             },
             secrets: SecretSettings { keys: Vec::new(), make },
             auth,

@@ -18,7 +18,10 @@ use url::Url;
 use crate::{
     ServerSettings,
     gate::Gate,
-    http::{RequestRefusal, access_log, client_hosts, cors, origin, refuse, request_id},
+    http::{
+        RequestRefusal, access_log, client_address, client_address::Proxies, client_hosts, cors, going_down, origin,
+        refuse, request_id,
+    },
     mcp::McpService,
     ops::{self, health::Readiness, metrics::Metrics},
 };
@@ -27,12 +30,15 @@ use crate::{
 #[derive(Clone)]
 pub struct App {
     pub(crate) router: Router,
-    pub(crate) admin: Router,
+    admin: Router,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) receive_timeout: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) stop: CancellationToken,
+    pub(crate) going_down: CancellationToken,
+    pub(crate) proxies: Proxies,
+    pub(crate) proxy_protocol: bool,
     public_url: Url,
     path: String,
 }
@@ -57,8 +63,10 @@ impl App {
     /// Puts the router together for a socket that is bound to `address`.
     #[must_use]
     pub fn new(settings: &ServerSettings, address: SocketAddr, parts: Parts) -> Self {
-        let public_url = settings.public_url.clone().unwrap_or_else(|| loopback_url(address));
+        let public_url = settings.public_url.clone();
         let stop = CancellationToken::new();
+        let going_down = CancellationToken::new();
+        let proxies = Proxies::new(&settings.trusted_proxies, settings.forwarded);
         let mcp = McpService::new(
             parts.endpoint.clone(),
             parts.clock.clone(),
@@ -87,16 +95,20 @@ impl App {
             .with_state(ops::front::Front::new(&public_url, &settings.path, &parts.endpoint.name))
             .fallback(not_found)
             // Everywhere but on health: a load balancer asks for that by address.
-            .layer(from_fn_with_state(hosts, client_hosts::check));
+            .layer(from_fn_with_state(hosts, client_hosts::check))
+            // What has not begun does not begin any more. Health goes on, and says so itself.
+            .layer(from_fn_with_state(going_down.clone(), going_down::check));
 
         let observed = access_log::Observed { clock: parts.clock.clone(), metrics: parts.metrics.clone() };
         let router = Router::new()
             .route("/healthz", get(ops::health::healthz))
-            .route("/readyz", get(ops::health::readyz).with_state(parts.readiness))
+            .route("/readyz", get(ops::health::readyz).with_state((parts.readiness, going_down.clone())))
             .merge(guarded)
             .method_not_allowed_fallback(method_not_allowed)
             // Outside of all that can refuse, so that refusals are logged and counted as well.
             .layer(from_fn_with_state(observed, access_log::observe))
+            // Before the log, which names the client; takes the forwarding headers off.
+            .layer(from_fn_with_state(proxies.clone(), client_address::find))
             // Outermost: everything below names the request by this id.
             .layer(from_fn_with_state(parts.randomness, request_id::assign))
             .layer(from_fn(security_headers));
@@ -110,9 +122,23 @@ impl App {
             receive_timeout: settings.receive_timeout,
             drain_timeout: settings.drain_timeout,
             stop,
+            going_down,
+            proxies,
+            proxy_protocol: settings.proxy_protocol,
             public_url,
             path: settings.path.clone(),
         }
+    }
+
+    /// What teammates type, less the path.
+    #[must_use]
+    pub const fn public_url(&self) -> &Url {
+        &self.public_url
+    }
+
+    /// The routes of the admin listener.
+    pub fn admin(&self) -> Router {
+        self.admin.clone()
     }
 
     /// The endpoint's address as teammates type it.
@@ -120,14 +146,6 @@ impl App {
     pub fn endpoint_url(&self) -> String {
         format!("{}{}", self.public_url.as_str().trim_end_matches('/'), self.path)
     }
-}
-
-/// `http://ADDRESS`, the public URL of a server on loopback that was given none.
-fn loopback_url(address: SocketAddr) -> Url {
-    let host =
-        if address.ip().is_unspecified() { format!("127.0.0.1:{}", address.port()) } else { address.to_string() };
-    #[expect(clippy::expect_used, reason = "an address and a port always make a URL")]
-    Url::parse(&format!("http://{host}")).expect("an address is a URL's authority")
 }
 
 async fn security_headers(request: Request, next: axum::middleware::Next) -> Response {

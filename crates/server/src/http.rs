@@ -2,8 +2,10 @@
 //! [`crate::app::App::new`].
 
 pub mod access_log;
+pub mod client_address;
 pub mod client_hosts;
 pub mod cors;
+pub mod going_down;
 pub mod origin;
 pub mod refusal;
 pub mod request_id;
@@ -15,6 +17,7 @@ use axum::{
 use http::StatusCode;
 use serde_json::json;
 
+pub use client_address::{ClientAddress, ForwardingHeader};
 pub use refusal::RequestRefusal;
 
 /// A refusal by a layer: a status, a stable word and what to do about it, as JSON.

@@ -1,26 +1,23 @@
-//! The accept loop: takes connections, sets TCP_NODELAY, speaks HTTP/1.1 and HTTP/2, and at
-//! shutdown lets what is running end within a limit.
+//! The accept loop: takes connections, and at shutdown lets what is running end within a limit.
+//! What happens on one connection is [`connection`]'s.
+
+mod connection;
+mod proxy_protocol;
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use axum::{Extension, Router};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
-    service::TowerToHyperService,
-};
-use tokio::net::{TcpListener, TcpStream};
+use axum::Router;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower::Layer;
 
-use crate::App;
+use crate::{App, Tls};
+use connection::Connections;
 
-/// The largest head (request line and headers) a client may send over HTTP/1.1, in bytes.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// How long to wait after the machine had no room for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The address of the peer that opened the connection.
+/// Who opened the connection: its other end, or whom a trusted proxy names there by the PROXY
+/// protocol.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
@@ -48,47 +45,50 @@ impl Bound {
         self.address
     }
 
-    /// Serves `app` until `shutdown` fires, then lets running requests end, at most as long as
-    /// the settings say.
-    pub async fn serve(self, app: App, shutdown: CancellationToken) {
-        let graceful = GracefulShutdown::new();
-        accept(&self.listener, &app.router, &app, &graceful, &shutdown).await;
-        drop(self.listener);
-        tracing::info!("shutting down: running calls may end, new ones are refused");
-        let drained = async {
-            tokio::join!(graceful.shutdown(), app.endpoint.pipeline.drain());
-        };
-        tokio::select! {
-            () = drained => tracing::info!("all calls have ended"),
-            () = app.clock.sleep(app.drain_timeout) => {
-                tracing::warn!(limit = ?app.drain_timeout, "some calls had not ended within the limit and were cut");
+    /// Serves `app`, by HTTPS where there is `tls`, until `shutdown` fires. Then lets running
+    /// requests end, at most as long as the settings say; new connections are taken meanwhile and
+    /// told that the server is on its way down, so that nobody waits for nothing.
+    pub async fn serve(self, app: App, tls: Option<Tls>, shutdown: CancellationToken) {
+        let connections = Connections::new(&app, app.router.clone(), tls, shutdown.clone());
+        let until_drained = CancellationToken::new();
+        let accepting = accept(&self.listener, &connections, &app, &until_drained);
+        let draining = async {
+            shutdown.cancelled().await;
+            app.going_down.cancel();
+            tracing::info!("shutting down: running calls may end, new ones are refused");
+            let drained = async {
+                tokio::join!(connections.drained(), app.endpoint.pipeline.drain());
+            };
+            tokio::select! {
+                () = drained => tracing::info!("all calls have ended"),
+                () = app.clock.sleep(app.drain_timeout) => {
+                    tracing::warn!(limit = ?app.drain_timeout, "some calls had not ended within the limit and were cut");
+                }
             }
-        }
+            until_drained.cancel();
+        };
+        tokio::join!(accepting, draining);
         app.stop.cancel();
+        connections.cut();
     }
 
-    /// Serves the admin routes (metrics) until `shutdown` fires.
-    pub async fn serve_admin(self, app: App, shutdown: CancellationToken) {
-        let graceful = GracefulShutdown::new();
-        accept(&self.listener, &app.admin, &app, &graceful, &shutdown).await;
+    /// Serves another router of the app (metrics, redirects) until `shutdown` fires.
+    pub async fn serve_beside(self, app: App, router: Router, shutdown: CancellationToken) {
+        let connections = Connections::new(&app, router, None, shutdown.clone());
+        accept(&self.listener, &connections, &app, &shutdown).await;
+        connections.cut();
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    router: &Router,
-    app: &App,
-    graceful: &GracefulShutdown,
-    shutdown: &CancellationToken,
-) {
+async fn accept(listener: &TcpListener, connections: &Connections, app: &App, until: &CancellationToken) {
     loop {
         let accepted = tokio::select! {
             biased;
-            () = shutdown.cancelled() => return,
+            () = until.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => connection(stream, peer, router.clone(), app, graceful),
+            Ok((stream, peer)) => connections.take(stream, peer),
             // Out of file descriptors, or a peer that hung up in the backlog: the next may work.
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -96,22 +96,4 @@ async fn accept(
             }
         }
     }
-}
-
-fn connection(stream: TcpStream, peer: SocketAddr, router: Router, app: &App, graceful: &GracefulShutdown) {
-    // Without this, Nagle's algorithm and delayed acknowledgements hold small answers back for 40 ms.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY could not be set");
-    }
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(app.receive_timeout).max_buf_size(MAX_HEAD_BYTES);
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEAD_BYTES as u32);
-    let service = TowerToHyperService::new(Extension(Peer(peer)).layer(router));
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-    let connection = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%peer, error, "connection ended");
-        }
-    });
 }

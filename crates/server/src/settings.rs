@@ -1,25 +1,29 @@
 //! What the server has to know of the configuration, checked.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
+use ipnet::IpNet;
 use url::Url;
 
-/// Where the server listens and what it is called from outside.
+use crate::http::ForwardingHeader;
+
+/// What the server is called from outside, whom it believes, and its limits.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// The address to listen on; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// What teammates type, less the path: scheme, host and port. `None` only on loopback, where
-    /// it is `http://<address listened on>`.
-    pub public_url: Option<Url>,
+    /// What teammates type, less the path: scheme, host and port.
+    pub public_url: Url,
     /// The endpoint's path, for example `/mcp`.
     pub path: String,
     /// Hosts that are accepted beside the public URL's, as `HOST` or `HOST:PORT`.
     pub allowed_hosts: Vec<String>,
     /// Origins of browser clients that are accepted beside the own one.
     pub allowed_origins: Vec<String>,
-    /// Where `/metrics` is served; nowhere if `None`.
-    pub admin_listen: Option<SocketAddr>,
+    /// Proxies whose word counts about where a request comes from.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The header in which they say so.
+    pub forwarded: ForwardingHeader,
+    /// Whether their connections begin with a PROXY protocol header.
+    pub proxy_protocol: bool,
     /// How large a request body may be, in bytes.
     pub max_body_bytes: usize,
     /// How long a client may take to send its headers, and then its body.
@@ -31,16 +35,17 @@ pub struct ServerSettings {
 }
 
 impl ServerSettings {
-    /// Settings for `listen`, with the path `/mcp` and the built-in limits.
+    /// Settings for `public_url`, with the path `/mcp`, the built-in limits, and nobody believed.
     #[must_use]
-    pub fn new(listen: SocketAddr) -> Self {
+    pub fn new(public_url: Url) -> Self {
         Self {
-            listen,
-            public_url: None,
+            public_url,
             path: "/mcp".to_owned(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
-            admin_listen: None,
+            trusted_proxies: Vec::new(),
+            forwarded: ForwardingHeader::None,
+            proxy_protocol: false,
             max_body_bytes: 4 * 1024 * 1024,
             receive_timeout: Duration::from_secs(30),
             stream_after: Duration::from_secs(10),

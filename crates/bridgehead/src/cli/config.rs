@@ -71,10 +71,16 @@ async fn check(config: Option<PathBuf>) -> Outcome {
         }
     }
     let ambient = Ambient::default();
+    let certificate = compose::certificate(&settings, &loaded.places, &ambient).await;
     let found = if absent.is_empty() {
         compose::catalog(&settings, &loaded.places, &ambient, Vec::new()).await
     } else {
         compose::tools(&settings, &loaded.places, &ambient, Vec::new()).await
+    };
+    let found = match (found, certificate) {
+        (Err(faults), Err(more)) => Err(faults.and(more)),
+        (Ok(_), Err(faults)) => Err(faults),
+        (found, Ok(())) => found,
     };
     match found {
         Ok(catalog) => {

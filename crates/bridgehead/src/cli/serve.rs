@@ -2,15 +2,28 @@
 
 use std::path::PathBuf;
 
-use super::{Exit, Outcome, load, output};
+use super::{Exit, Failure, Outcome, load, output};
 use crate::{
     card,
     compose::{self, Ambient, Composed},
-    config::settings::AuthSettings,
+    config::settings::{AuthSettings, CertificateSettings, PublicUrl, ServerSettings, TlsSettings},
 };
 
-pub(super) async fn run(config: Option<PathBuf>) -> Outcome {
-    let (path, loaded) = load(config.as_deref())?;
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The configuration file. Default: $BRIDGEHEAD_CONFIG, then ./bridgehead.toml.
+    config: Option<PathBuf>,
+    /// Serve HTTPS with a certificate made at the start, to try HTTPS on this machine. Nobody trusts
+    /// it, and agent platforms refuse it.
+    #[arg(long)]
+    self_signed_for_local_testing: bool,
+}
+
+pub(super) async fn run(args: Args) -> Outcome {
+    let (path, mut loaded) = load(args.config.as_deref())?;
+    if args.self_signed_for_local_testing {
+        self_sign(&mut loaded.settings.server)?;
+    }
     let ambient = Ambient::default();
     let composed = compose::compose(&loaded.settings, &loaded.places, &ambient, Vec::new()).await?;
     if matches!(loaded.settings.auth, AuthSettings::Open) {
@@ -24,6 +37,26 @@ pub(super) async fn run(config: Option<PathBuf>) -> Outcome {
     output::print(&card::card(&card::Facts::of(&loaded.settings, &composed, Some(&path), first_key.as_ref())));
     composed.serve(compose::told_to_stop()).await;
     Ok(Exit::Well)
+}
+
+/// Puts a certificate of our own in the place of none.
+fn self_sign(server: &mut ServerSettings) -> Result<(), Failure> {
+    if server.tls.is_some() {
+        return Err(Failure::usage(
+            "--self-signed-for-local-testing stands beside [server.tls]. Leave one of them out",
+        ));
+    }
+    server.tls = Some(TlsSettings { certificate: CertificateSettings::SelfSigned, http_listen: None });
+    if let PublicUrl::SameAsListen(url) = &mut server.public_url {
+        // It fails only for URLs without a host, which this one has.
+        let _ = url.set_scheme("https");
+    }
+    match &server.public_url {
+        PublicUrl::Given(url) if url.scheme() == "http" => Err(Failure::usage(
+            "server.public_url begins with http://, and --self-signed-for-local-testing serves HTTPS. Write https:// there",
+        )),
+        _ => Ok(()),
+    }
 }
 
 async fn warn_of_lost_pepper(composed: &Composed) {

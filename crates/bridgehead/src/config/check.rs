@@ -9,6 +9,7 @@ mod openapi;
 mod server;
 mod sql;
 mod store;
+mod tls;
 mod verify;
 
 use std::path::{Path, PathBuf};

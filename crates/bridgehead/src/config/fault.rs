@@ -169,6 +169,12 @@ impl Faults {
         Self(faults)
     }
 
+    /// These and those of another stage.
+    #[must_use]
+    pub fn and(self, others: Self) -> Self {
+        Self::new(self.0.into_iter().chain(others.0).collect())
+    }
+
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_empty(&self) -> bool {

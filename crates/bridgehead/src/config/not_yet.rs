@@ -44,9 +44,6 @@ const fn words(path: &'static str, words: &'static [&'static str], meanwhile: &'
 
 /// The list.
 const LIST: &[NotYet] = &[
-    all("server.tls", "leave it out, and end TLS in a load balancer or proxy in front"),
-    all_but("server.trusted_proxies", "[]", "leave it out; the access log then names the proxy as the client"),
-    all_but("server.forwarded", "\"none\"", "leave it out; no forwarding header is believed"),
     words(
         "auth.mode",
         &["oauth"],

@@ -4,13 +4,16 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use bridgehead_auth::{CallerHeaders, KeyHeader};
 use bridgehead_core::{Policies, Secret};
+pub use bridgehead_server::http::ForwardingHeader;
 pub use bridgehead_sources::sql::{Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SqlSettings, SqlToolSettings};
 use bridgehead_sources::{http::HttpSettings, openapi::OpenApiSettings};
 use http::Method;
+use ipnet::IpNet;
 use url::Url;
 
 pub use super::units::{UnitError, parse_bytes, parse_duration};
@@ -49,8 +52,18 @@ pub struct ServerSettings {
     pub allowed_hosts: Vec<String>,
     /// `allowed_origins`: serialised origins (`https://app.example.com`), beside the own one.
     pub allowed_origins: Vec<String>,
+    /// `trusted_proxies`: whose forwarding header, or PROXY protocol header, is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `forwarded`: the one forwarding header that is read.
+    pub forwarded: ForwardingHeader,
+    /// `proxy_protocol`: whether connections of trusted proxies begin with a header of their own.
+    pub proxy_protocol: bool,
+    /// `drain_timeout`: how long running calls may go on after SIGTERM.
+    pub drain_timeout: Duration,
     /// `admin_listen`: where `/metrics` and `/admin` live; never the same as `listen`.
     pub admin_listen: Option<SocketAddr>,
+    /// `[server.tls]`; `None` where something in front ends TLS, or on loopback.
+    pub tls: Option<TlsSettings>,
 }
 
 impl ServerSettings {
@@ -76,8 +89,59 @@ impl ServerSettings {
 pub enum PublicUrl {
     /// Named in the configuration.
     Given(Url),
-    /// Not named, and the server listens on loopback: `http://<listen>`.
+    /// Not named, and the server listens on loopback: `http://<listen>`, or `https://<listen>` with TLS.
     SameAsListen(Url),
+}
+
+/// `[server.tls]`.
+#[derive(Debug, Clone)]
+pub struct TlsSettings {
+    /// Where the certificate comes from.
+    pub certificate: CertificateSettings,
+    /// `http_listen`: where HTTP is sent on to HTTPS and `http-01` challenges are answered.
+    pub http_listen: Option<SocketAddr>,
+}
+
+/// Where a certificate comes from.
+#[derive(Debug, Clone)]
+pub enum CertificateSettings {
+    /// `certificate` and `key`: PEM files, absolute.
+    Files {
+        /// The certificate and its chain.
+        certificate: PathBuf,
+        /// The private key.
+        key: PathBuf,
+    },
+    /// `acme`.
+    Acme(Box<AcmeSettings>),
+    /// Made at the start and trusted by nobody: only where the command line asks for it.
+    SelfSigned,
+}
+
+/// `server.tls.acme` (RFC 8555).
+#[derive(Debug, Clone)]
+pub struct AcmeSettings {
+    /// Whom the authority writes to.
+    pub email: String,
+    /// The directory's URL, by HTTPS.
+    pub directory: Url,
+    /// How the authority is shown that a name is ours.
+    pub challenge: AcmeChallenge,
+    /// The names for the certificate: DNS names in lower case, at least one.
+    pub domains: Vec<String>,
+    /// What new accounts are bound to: the key's id, and the key in base64url.
+    pub external_account: Option<(String, Secret)>,
+    /// `directory_root`: PEM file with a root certificate for the directory's HTTPS, absolute.
+    pub directory_root: Option<PathBuf>,
+}
+
+/// `server.tls.acme.challenge`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AcmeChallenge {
+    /// RFC 8737.
+    TlsAlpn01,
+    /// RFC 8555 §8.3.
+    Http01,
 }
 
 /// The keys behind everything that is hashed, signed or encrypted.

@@ -10,7 +10,8 @@ use axum::{
 };
 use bridgehead_core::{Clock, RequestId};
 
-use crate::{listen::Peer, ops::metrics::Metrics};
+use super::ClientAddress;
+use crate::ops::metrics::Metrics;
 
 /// What the layer needs.
 #[derive(Clone)]
@@ -24,11 +25,11 @@ pub(crate) async fn observe(State(observed): State<Observed>, request: Request, 
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let id = request.extensions().get::<RequestId>().map(ToString::to_string);
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string());
+    let client = request.extensions().get::<ClientAddress>().map(|client| client.0.to_string());
     let response = next.run(request).await;
     let took = Duration::try_from(observed.clock.now().duration_since(start)).unwrap_or_default();
     let status = response.status().as_u16();
     observed.metrics.request(&method, status);
-    tracing::info!(target: "access", request_id = id, %method, path, status, client = peer, ms = took.as_millis() as u64);
+    tracing::info!(target: "access", request_id = id, %method, path, status, client, ms = took.as_millis() as u64);
     response
 }

@@ -20,18 +20,24 @@ pub enum RequestRefusal {
     BodyTooSlow,
     /// Its body is too large.
     BodyTooLarge,
+    /// It came in the clear, to the listener that only sends browsers on.
+    HttpsRequired,
+    /// It came while the server is going down.
+    GoingDown,
 }
 
 impl RequestRefusal {
     /// All of them, in the order of their statuses.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::BodyUnreadable,
         Self::HostNotAllowed,
         Self::OriginNotAllowed,
+        Self::HttpsRequired,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::BodyTooSlow,
         Self::BodyTooLarge,
+        Self::GoingDown,
     ];
 
     /// The status code.
@@ -39,11 +45,12 @@ impl RequestRefusal {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::BodyUnreadable => StatusCode::BAD_REQUEST,
-            Self::HostNotAllowed | Self::OriginNotAllowed => StatusCode::FORBIDDEN,
+            Self::HostNotAllowed | Self::OriginNotAllowed | Self::HttpsRequired => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::GoingDown => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -58,6 +65,8 @@ impl RequestRefusal {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::BodyTooSlow => "body_too_slow",
             Self::BodyTooLarge => "body_too_large",
+            Self::HttpsRequired => "https_required",
+            Self::GoingDown => "going_down",
         }
     }
 
@@ -75,6 +84,12 @@ impl RequestRefusal {
             Self::BodyTooSlow => "The request's body did not arrive in time.",
             Self::BodyTooLarge => {
                 "The request's body is larger than the server takes; the message says how large that is."
+            }
+            Self::HttpsRequired => {
+                "It came by HTTP to `server.tls.http_listen`, which sends browsers on to HTTPS and serves nothing."
+            }
+            Self::GoingDown => {
+                "The server is going down and did nothing with the request. `Retry-After` says when to send it again."
             }
         }
     }

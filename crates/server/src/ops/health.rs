@@ -1,4 +1,5 @@
-//! `/healthz`: the process answers. `/readyz`: the store and every source answer.
+//! `/healthz`: the process answers. `/readyz`: the store and every source answer, and the server is
+//! not going down.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use bridgehead_core::Endpoint;
 use futures_util::future::{BoxFuture, join_all};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
 
 /// Asks the store whether it answers.
 pub type StoreReady = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
@@ -30,7 +32,7 @@ pub(crate) async fn healthz() -> Json<Value> {
 
 /// 200 when everything answers, else 503. Names what does not, never why: the reason is in the
 /// log, since anybody may ask here.
-pub(crate) async fn readyz(State(readiness): State<Readiness>) -> Response {
+pub(crate) async fn readyz(State((readiness, going_down)): State<(Readiness, CancellationToken)>) -> Response {
     let catalog = readiness.endpoint.catalog();
     let sources =
         join_all(catalog.sources().iter().map(|named| async { (named.name.to_string(), named.source.ready().await) }))
@@ -38,7 +40,10 @@ pub(crate) async fn readyz(State(readiness): State<Readiness>) -> Response {
     let mut checks = vec![("store".to_owned(), (readiness.store)().await)];
     checks.extend(sources.into_iter().map(|(name, ready)| (format!("source {name}"), ready)));
     let mut shown = Map::new();
-    let mut ready = true;
+    let mut ready = !going_down.is_cancelled();
+    if !ready {
+        shown.insert("server".to_owned(), "going down".into());
+    }
     for (name, result) in checks {
         if let Err(reason) = &result {
             ready = false;

@@ -8,11 +8,13 @@ use axum::{
 };
 use bridgehead_core::{AuditRecord, AuditSink};
 use http::{Method, StatusCode, header};
+use jiff::Timestamp;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
         counter::Counter,
         family::Family,
+        gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::Registry,
@@ -31,6 +33,9 @@ struct CallLabels {
     code: &'static str,
 }
 
+/// No label at all.
+type Plain = [(&'static str, &'static str); 0];
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ToolLabels {
     tool: String,
@@ -43,6 +48,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     calls: Family<CallLabels, Counter>,
     durations: Family<ToolLabels, Histogram>,
+    certificate_end: Family<Plain, Gauge>,
 }
 
 impl Default for Metrics {
@@ -56,7 +62,14 @@ impl Default for Metrics {
         registry.register("http_requests", "HTTP requests by method and status", requests.clone());
         registry.register("tool_calls", "Tool calls by tool, ending and error code", calls.clone());
         registry.register("tool_call_duration_seconds", "How long tool calls took", durations.clone());
-        Self { registry: Arc::new(registry), requests, calls, durations }
+        // A family shows nothing until there is a value: no certificate is not one that ended in 1970.
+        let certificate_end = Family::<Plain, Gauge>::default();
+        registry.register(
+            "certificate_not_after_seconds",
+            "When the certificate that is shown ends, in seconds since 1970",
+            certificate_end.clone(),
+        );
+        Self { registry: Arc::new(registry), requests, calls, durations, certificate_end }
     }
 }
 
@@ -66,6 +79,12 @@ impl Metrics {
         let known = [Method::GET, Method::POST, Method::DELETE, Method::OPTIONS, Method::HEAD, Method::PUT];
         let method = if known.contains(method) { method.as_str() } else { "other" };
         self.requests.get_or_create(&RequestLabels { method: method.to_owned(), status }).inc();
+    }
+}
+
+impl Metrics {
+    pub(crate) fn certificate_ends(&self, end: Timestamp) {
+        self.certificate_end.get_or_create(&[]).set(end.as_second());
     }
 }
 

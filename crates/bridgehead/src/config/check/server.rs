@@ -3,20 +3,23 @@
 use std::{
     fmt::Display,
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 use http::uri::Authority;
+use ipnet::IpNet;
 use url::{Host, Url};
 
-use super::Check;
+use super::{Check, tls::AroundTls};
 use crate::config::{
     fault::KeyPath,
-    raw::RawServer,
-    settings::{PublicUrl, ServerSettings},
+    raw::{RawForwarded, RawServer},
+    settings::{ForwardingHeader, PublicUrl, ServerSettings, parse_duration},
 };
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const DEFAULT_PATH: &str = "/mcp";
+const DEFAULT_DRAIN: Duration = Duration::from_secs(25);
 
 /// What the server answers itself, whatever the endpoint's path.
 const OWN_PATHS: [&str; 8] =
@@ -40,15 +43,33 @@ impl Check<'_> {
         }
         let path = raw.path.as_deref().unwrap_or(DEFAULT_PATH);
         self.path(&server.key("path"), path);
-        let public_url = self.public_url(&server.key("public_url"), raw.public_url.as_deref(), listen, path);
+        let tls = raw.tls.is_some();
+        let public_url = self.public_url(&server.key("public_url"), raw.public_url.as_deref(), listen, path, tls);
         let allowed_hosts = self.each(&server.key("allowed_hosts"), raw.allowed_hosts, host);
         let allowed_origins = self.each(&server.key("allowed_origins"), raw.allowed_origins, origin);
+        let forwarding = self.forwarding(raw.trusted_proxies, raw.forwarded, raw.proxy_protocol);
+        let drain_path = server.key("drain_timeout");
+        let drain_timeout = match raw.drain_timeout {
+            Some(text) => self.unit(&drain_path, &text, parse_duration(&text)),
+            None => Some(DEFAULT_DRAIN),
+        };
+        let around = AroundTls { listen, public_url: public_url.as_ref() };
+        let tls = raw.tls.map(|tls| self.tls(tls, &around));
+        let (trusted_proxies, forwarded, proxy_protocol) = forwarding;
         Some(ServerSettings {
             listen: listen?,
             public_url: public_url?,
             path: path.to_owned(),
             allowed_hosts,
             allowed_origins,
+            trusted_proxies,
+            forwarded,
+            proxy_protocol,
+            drain_timeout: drain_timeout?,
+            tls: match tls {
+                Some(tls) => Some(tls?),
+                None => None,
+            },
             admin_listen: match admin_listen {
                 Some(address) => Some(address?),
                 None => None,
@@ -56,7 +77,53 @@ impl Check<'_> {
         })
     }
 
-    fn address(&mut self, path: &KeyPath, text: &str, example: &str) -> Option<SocketAddr> {
+    /// Whom to believe about where a request comes from. A header is read only where a proxy is
+    /// named; without one, the default header would be anybody's to write.
+    fn forwarding(
+        &mut self,
+        proxies: Option<Vec<String>>,
+        forwarded: Option<RawForwarded>,
+        proxy_protocol: Option<bool>,
+    ) -> (Vec<IpNet>, ForwardingHeader, bool) {
+        let path = KeyPath::of(["server", "trusted_proxies"]);
+        let proxies = self.each(&path, proxies, network);
+        let proxies: Vec<IpNet> = proxies.iter().filter_map(|text| text.parse().ok()).collect();
+        for (index, proxy) in proxies.iter().enumerate().filter(|(_, proxy)| proxy.prefix_len() == 0) {
+            self.findings.warn(
+                &path.index(index),
+                format!("{proxy} is everybody: any client may then say where it comes from"),
+                "name the addresses of the load balancer alone, for example \"10.0.0.0/8\"",
+            );
+        }
+        let proxy_protocol = proxy_protocol.unwrap_or(false);
+        let header = match forwarded {
+            Some(RawForwarded::XForwarded) => ForwardingHeader::XForwarded,
+            Some(RawForwarded::Rfc7239) => ForwardingHeader::Rfc7239,
+            Some(RawForwarded::None) => ForwardingHeader::None,
+            // The address in front of the connection is the client's already.
+            None if proxies.is_empty() || proxy_protocol => ForwardingHeader::None,
+            None => ForwardingHeader::XForwarded,
+        };
+        if proxies.is_empty() {
+            if header != ForwardingHeader::None {
+                self.findings.warn(
+                    &KeyPath::of(["server", "forwarded"]),
+                    "names a header, and `trusted_proxies` nobody whose header is believed",
+                    "name the load balancer's addresses in `trusted_proxies`, or leave `forwarded` out",
+                );
+            }
+            if proxy_protocol {
+                self.findings.fault(
+                    &KeyPath::of(["server", "proxy_protocol"]),
+                    "is on, and `trusted_proxies` names nobody who begins a connection with that header",
+                    "add `trusted_proxies = [\"10.0.0.0/8\"]` with the load balancer's addresses",
+                );
+            }
+        }
+        (proxies, header, proxy_protocol)
+    }
+
+    pub(super) fn address(&mut self, path: &KeyPath, text: &str, example: &str) -> Option<SocketAddr> {
         if let Ok(address) = text.parse() {
             return Some(address);
         }
@@ -108,8 +175,9 @@ impl Check<'_> {
         text: Option<&str>,
         listen: Option<SocketAddr>,
         endpoint: &str,
+        tls: bool,
     ) -> Option<PublicUrl> {
-        let Some(text) = text else { return self.url_of_listen(path, listen?) };
+        let Some(text) = text else { return self.url_of_listen(path, listen?, tls) };
         let shown = self.findings.places.quote(path, text);
         let private = self.findings.places.is_private(path);
         let example = |host: &str| match private {
@@ -143,7 +211,7 @@ impl Check<'_> {
             };
             return fault(reason.into(), example(&bare));
         }
-        if url.scheme() == "http" && !is_loopback(&url) {
+        if url.scheme() == "http" && !is_loopback(&url) && !tls {
             self.findings.warn(
                 path,
                 "is not HTTPS: keys would cross the network in the clear, and agent platforms refuse it",
@@ -153,9 +221,10 @@ impl Check<'_> {
         Some(PublicUrl::Given(url))
     }
 
-    fn url_of_listen(&mut self, path: &KeyPath, listen: SocketAddr) -> Option<PublicUrl> {
+    fn url_of_listen(&mut self, path: &KeyPath, listen: SocketAddr, tls: bool) -> Option<PublicUrl> {
         if listen.ip().is_loopback() {
-            return Url::parse(&format!("http://{listen}")).ok().map(PublicUrl::SameAsListen);
+            let scheme = if tls { "https" } else { "http" };
+            return Url::parse(&format!("{scheme}://{listen}")).ok().map(PublicUrl::SameAsListen);
         }
         self.findings.missing(
             path,
@@ -165,7 +234,7 @@ impl Check<'_> {
         None
     }
 
-    fn each<F, M>(&mut self, path: &KeyPath, texts: Option<Vec<String>>, parse: F) -> Vec<String>
+    pub(super) fn each<F, M>(&mut self, path: &KeyPath, texts: Option<Vec<String>>, parse: F) -> Vec<String>
     where
         F: Fn(&str) -> Result<String, M>,
         M: Display,
@@ -196,6 +265,16 @@ fn host(text: &str) -> Result<String, &'static str> {
     Ok(authority.as_str().to_ascii_lowercase())
 }
 
+/// A network, or one address as a network of its own; else how to mend it.
+fn network(text: &str) -> Result<String, &'static str> {
+    const MEND: &str = "write an address or a network in CIDR form: \"10.0.0.7\", \"10.0.0.0/8\", \"fd00::/8\"";
+    let network = match text.parse::<IpAddr>() {
+        Ok(address) => IpNet::from(address),
+        Err(_) => text.parse::<IpNet>().map_err(|_| MEND)?,
+    };
+    Ok(network.trunc().to_string())
+}
+
 /// An origin as browsers send it (RFC 6454 §6.2); else how to mend it.
 fn origin(text: &str) -> Result<String, &'static str> {
     const MEND: &str = "write scheme, host and, if it is not the usual one, port: \"https://app.example.com\"";
@@ -220,7 +299,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+pub(super) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let same = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() != 0 && one.port() == other.port() && same
 }
