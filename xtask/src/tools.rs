@@ -18,7 +18,7 @@ struct Tool {
     packages: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 7] = [
+const TOOLS: [Tool; 8] = [
     Tool { what: "a C compiler (cc)", probe: &["cc", "--version"], at_least: None, packages: &["gcc", "libc6-dev"] },
     Tool { what: "git", probe: &["git", "--version"], at_least: None, packages: &["git"] },
     Tool { what: "Node 20 or newer", probe: &["node", "--version"], at_least: Some((20, 0)), packages: &["nodejs"] },
@@ -42,6 +42,7 @@ const TOOLS: [Tool; 7] = [
         at_least: Some((12, 0)),
         packages: &["postgresql-15"],
     },
+    Tool { what: "Caddy 2", probe: &["caddy", "version"], at_least: Some((2, 0)), packages: &["caddy"] },
 ];
 
 /// Debian's package makes a cluster of its own and starts it; the tests start theirs.
@@ -114,8 +115,9 @@ fn may_install() -> bool {
     root && Command::new("apt-get").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
+/// The run level of a machine that is being set up: services that come with a package are not started.
 fn apt_get(arguments: &[&str]) -> Result<()> {
-    process::run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+    process::run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1"))
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ use connection::Connections;
 /// How long to wait after the machine had no room for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long calls that are cut may take to say so.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// Who opened the connection: its other end, or whom a trusted proxy names there by the PROXY
 /// protocol.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +52,7 @@ impl Bound {
     /// requests end, at most as long as the settings say; new connections are taken meanwhile and
     /// told that the server is on its way down, so that nobody waits for nothing.
     pub async fn serve(self, app: App, tls: Option<Tls>, shutdown: CancellationToken) {
+        tracing::info!(address = %self.address, https = tls.is_some(), "listening");
         let connections = Connections::new(&app, app.router.clone(), tls, shutdown.clone());
         let until_drained = CancellationToken::new();
         let accepting = accept(&self.listener, &connections, &app, &until_drained);
@@ -68,7 +72,12 @@ impl Bound {
             until_drained.cancel();
         };
         tokio::join!(accepting, draining);
+        // What still runs ends with an answer that says so, where it can be written.
         app.stop.cancel();
+        tokio::select! {
+            () = connections.drained() => {}
+            () = app.clock.sleep(LAST_WORDS) => {}
+        }
         connections.cut();
     }
 

@@ -34,6 +34,9 @@ const ACCEPT_BOTH: HeaderValue = HeaderValue::from_static("application/json, tex
 const NO_MESSAGE: &str = "Invalid Request: this JSON is no message of MCP. A request has jsonrpc \"2.0\", an id that is \
                           a string or a whole number, a method and, where the method wants them, params.";
 
+const CUT_OFF: &str = "Internal error: the server had to go down before this call had ended. What the call has done until \
+                       then is not known: look before you send it again.";
+
 /// A tool as `tools/list` shows it to a client: one JSON object (MCP `Tool`).
 #[must_use]
 pub fn tool_on_the_wire(tool: &bridgehead_core::Tool) -> Value {
@@ -48,6 +51,7 @@ pub(crate) struct McpService {
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
     stream_after: Duration,
+    stop: CancellationToken,
 }
 
 impl McpService {
@@ -64,12 +68,12 @@ impl McpService {
             .with_legacy_session_mode(false)
             .with_json_response(true)
             .with_max_request_body_bytes(settings.max_body_bytes)
-            .with_cancellation_token(stop)
+            .with_cancellation_token(stop.clone())
             .disable_allowed_hosts()
             .disable_allowed_origins();
         let rmcp =
             StreamableHttpService::new(move || Ok(handler.clone()), Arc::new(NeverSessionManager::default()), config);
-        Self { rmcp: Arc::new(rmcp), clock, randomness, stream_after: settings.stream_after }
+        Self { rmcp: Arc::new(rmcp), clock, randomness, stream_after: settings.stream_after, stop }
     }
 
     /// Answers one POST whose caller is known and permitted.
@@ -92,8 +96,13 @@ impl McpService {
         let rmcp = self.rmcp.clone();
         let said_json = is_json(&parts.headers);
         let request = Request::from_parts(parts, Full::new(bytes));
+        let stop = self.stop.clone();
         let pending = Box::pin(async move {
-            let mut response = rmcp.handle(request).await.map(Body::new);
+            let mut response = tokio::select! {
+                biased;
+                () = stop.cancelled() => (StatusCode::SERVICE_UNAVAILABLE, CUT_OFF).into_response(),
+                response = rmcp.handle(request) => response.map(Body::new),
+            };
             // rmcp answers 415 to JSON that is no message of MCP; that is no matter of media types.
             if said_json && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
                 response = (StatusCode::BAD_REQUEST, NO_MESSAGE).into_response();

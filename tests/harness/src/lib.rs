@@ -12,7 +12,9 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+pub mod caddy;
 mod clock;
+pub mod https;
 pub mod outside;
 pub mod postgres;
 pub mod process;

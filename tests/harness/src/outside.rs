@@ -10,7 +10,7 @@ use std::{
 
 use bridgehead_outbound::{Net, Resolve};
 use futures_util::future::BoxFuture;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -59,7 +59,32 @@ impl Default for Ca {
     }
 }
 
+/// A certificate and its key as files hold them.
+pub struct Issued {
+    /// The certificate in PEM.
+    pub certificate: String,
+    /// The key in PEM (PKCS#8).
+    pub key: String,
+}
+
 impl Ca {
+    /// The authority's own certificate, for those who shall trust it.
+    #[must_use]
+    pub fn root(&self) -> CertificateDer<'static> {
+        self.certificate.clone()
+    }
+
+    /// A certificate for these names, good until `year`.
+    #[must_use]
+    pub fn issue(&self, names: &[&str], year: i32) -> Issued {
+        let key = KeyPair::generate().expect("a key");
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("names");
+        params.not_after = date_time_ymd(year, 1, 1);
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
+        Issued { certificate, key: key.serialize_pem() }
+    }
+
     /// A way out on which `names` lead where they say and, if asked, this authority is trusted.
     #[must_use]
     pub fn net(&self, net: Net, names: Names, trusted: bool) -> Net {

@@ -8,6 +8,7 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
     process::{Child, Command},
+    sync::watch,
 };
 
 /// Where the binary of that name is: where `cargo xtask test` says, else beside the test's own,
@@ -53,6 +54,7 @@ pub struct Served {
     /// The key of the first run, from the card.
     pub key: Option<String>,
     child: Child,
+    log: watch::Receiver<Vec<String>>,
 }
 
 impl Served {
@@ -87,8 +89,13 @@ impl Served {
             panic!("no card was printed: {card}\n{errors}");
         }
         // Log lines must not fill the pipe and stop the server.
-        let mut log = BufReader::new(child.stderr.take().expect("piped")).lines();
-        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+        let mut errors = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let (sender, log) = watch::channel(Vec::new());
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = errors.next_line().await {
+                sender.send_modify(|lines| lines.push(line));
+            }
+        });
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let entry = |label: &str| {
             let line = card.lines().find_map(|line| line.trim_start().strip_prefix(label))?;
@@ -96,14 +103,27 @@ impl Served {
         };
         let url = entry("URL ").expect("a URL on the card");
         let key = entry("Key ");
-        Self { card, url, key, child }
+        Self { card, url, key, child, log }
+    }
+
+    /// The first line of the log, from the start on, for which this holds; waits for it.
+    pub async fn logged(&self, is_it: impl Fn(&str) -> bool) -> String {
+        let find = |lines: &Vec<String>| lines.iter().find(|line| is_it(line)).cloned();
+        let mut log = self.log.clone();
+        let lines = log.wait_for(|lines| find(lines).is_some()).await;
+        lines.ok().and_then(|lines| find(&lines)).unwrap_or_else(|| panic!("not logged; the card:\n{}", self.card))
     }
 
     /// Sends SIGTERM and waits for the end; the exit code.
     pub async fn terminate(mut self) -> Option<i32> {
+        self.begin_to_terminate().await;
+        self.child.wait().await.expect("it ends").code()
+    }
+
+    /// Sends SIGTERM, without waiting.
+    pub async fn begin_to_terminate(&self) {
         let pid = self.child.id().expect("it runs").to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill runs");
         assert!(sent.success());
-        self.child.wait().await.expect("it ends").code()
     }
 }

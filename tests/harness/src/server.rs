@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -138,8 +139,12 @@ pub fn load(path: &Path, variables: &[(String, String)]) {
 pub struct Replica {
     /// The endpoint, for example `http://127.0.0.1:40123/mcp`.
     pub url: String,
-    /// The server's origin, for example `http://127.0.0.1:40123`.
+    /// The server's origin as its own socket has it, for example `http://127.0.0.1:40123`.
     pub origin: String,
+    /// The address it listens on.
+    pub address: SocketAddr,
+    /// The address of the listener that sends browsers on to HTTPS, where there is one.
+    pub http_address: Option<SocketAddr>,
     keys: Arc<bridgehead_auth::IssuedKeys>,
     blocks: bridgehead_auth::SubjectBlocks,
     client: reqwest::Client,
@@ -170,13 +175,15 @@ impl Replica {
         let composed: Composed = compose(&loaded.settings, &loaded.places, &ambient, from_code)
             .await
             .unwrap_or_else(|error| panic!("{error}"));
-        let origin = format!("http://{}", composed.address());
+        let (address, http_address) = (composed.address(), composed.http_address());
+        let scheme = if loaded.settings.server.tls.is_some() { "https" } else { "http" };
+        let origin = format!("{scheme}://{address}");
         let url = composed.app.endpoint_url();
         let (keys, blocks) = (composed.keyring.keys.clone(), composed.keyring.blocks.clone());
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(composed.serve(shutdown.clone()));
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { url, origin, keys, blocks, client, shutdown, serving }
+        Self { url, origin, address, http_address, keys, blocks, client, shutdown, serving }
     }
 
     /// Makes a key, good for `hours` from the clock's now.
