@@ -4,7 +4,7 @@
 //!
 //! Each stands as it is but for one thing: the parcel service, which does not exist, is one here
 //! that says the same to every request. What needs PostgreSQL is only loaded, and runs whole with
-//! the feature `servers`.
+//! the feature `servers`; what is for HTTPS gets a certificate of an authority of the test's own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -32,6 +32,8 @@ use tokio::{
 const PARCELS: &str = "http://parcels.internal";
 /// The folder whose configurations need a server of somebody else.
 const POSTGRES: &str = "examples/postgres";
+/// The folder whose configurations need a certificate.
+const HTTPS: &str = "examples/https";
 
 /// What a start leaves beside a configuration.
 const LEFT_BEHIND: [&str; 5] = ["db", "db-shm", "db-wal", "db-journal", "keys"];
@@ -215,16 +217,20 @@ async fn run(path: &Path, parcels: &str, variables: &[(String, String)]) -> usiz
     answered
 }
 
-fn all() -> (Vec<PathBuf>, Vec<PathBuf>) {
+/// The configurations of one folder, in order.
+fn of(folder: &str) -> Vec<PathBuf> {
     let mut paths = Vec::new();
-    configurations(&repository().join("examples"), &mut paths);
+    configurations(&repository().join(folder), &mut paths);
     paths.sort();
-    paths.into_iter().partition(|path| !path.starts_with(repository().join(POSTGRES)))
+    assert!(!paths.is_empty(), "{folder}");
+    paths
 }
 
 #[tokio::test]
 async fn every_configuration_loads_and_its_tools_answer() {
-    let (paths, _) = all();
+    let elsewhere = [HTTPS, POSTGRES].map(|folder| repository().join(folder));
+    let mut paths = of("examples");
+    paths.retain(|path| elsewhere.iter().all(|folder| !path.starts_with(folder)));
     let parcels = parcel_service().await;
     let mut answered = 0;
     for path in &paths {
@@ -240,12 +246,53 @@ async fn every_configuration_loads_and_its_tools_answer() {
 /// Without PostgreSQL the statements are not tried: this says only that the files are in order.
 #[test]
 fn the_configurations_for_postgresql_load() {
-    let (_, paths) = all();
-    assert!(!paths.is_empty());
-    for path in paths {
+    for path in of(POSTGRES) {
         let text = std::fs::read_to_string(&path).unwrap();
         bridgehead_harness::load(&path, &variables(&text));
     }
+}
+
+/// With ACME this says only that the file is in order; `acme.rs` beside this has an authority.
+#[test]
+fn the_configurations_for_https_load() {
+    for path in of(HTTPS) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        bridgehead_harness::load(&path, &variables(&text));
+    }
+}
+
+#[tokio::test]
+async fn the_configuration_with_a_certificate_from_files_serves_https() {
+    use bridgehead_harness::{
+        https::{Connection, Speak},
+        outside::Ca,
+    };
+
+    let path = repository().join(HTTPS).join("files.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let ca = Ca::default();
+    let issued = ca.issue(&["mcp.example.com"], 2040);
+    for (file, contents) in [("cert.pem", &issued.certificate), ("key.pem", &issued.key)] {
+        std::fs::write(place.path().join(file), contents).unwrap();
+    }
+    let mut variables = variables(&text);
+    for (setting, value) in [
+        ("CERTIFICATE", place.path().join("cert.pem").to_str().unwrap()),
+        ("KEY", place.path().join("key.pem").to_str().unwrap()),
+        ("HTTP_LISTEN", "127.0.0.1:0"),
+    ] {
+        variables.push((format!("BRIDGEHEAD_SERVER__TLS__{setting}"), value.to_owned()));
+    }
+    let server = start(&path, "", &variables).await;
+    let (_, key) = server.key("you@localhost", "tools:read", None).await;
+    let mut connection = Connection::open(server.address, "mcp.example.com", ca.root(), Speak::Http2).await.unwrap();
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_articles", "arguments": {}}});
+    let bearer = format!("Bearer {key}");
+    let answer = connection.send("/mcp", &[("authorization", &bearer)], Some(call.to_string())).await.unwrap();
+    let body: Value = serde_json::from_str(&answer.body).unwrap();
+    assert!(body["result"]["structuredContent"]["rows"].as_array().is_some_and(|rows| !rows.is_empty()), "{body}");
+    server.stop().await;
 }
 
 #[cfg(feature = "servers")]
