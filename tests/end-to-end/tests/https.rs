@@ -183,6 +183,24 @@ async fn files_that_do_not_fit_together_are_not_shown() {
     server.stop().await;
 }
 
+/// Connections that begin and go no further end by themselves: here after ten seconds.
+#[tokio::test]
+async fn who_does_not_shake_hands_is_shown_the_door() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let server = server(&Ca::default().issue(&[NAME], 2040)).await;
+    // Nothing at all, and the first bytes of a TLS record.
+    let silent = async |sent: &'static [u8]| {
+        let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(sent).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer, b"");
+    };
+    tokio::join!(silent(b""), silent(b"\x16\x03\x01\x02\x00"));
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn http_is_sent_on_to_https_and_serves_nothing() {
     let ca = Ca::default();

@@ -9,7 +9,6 @@ use std::{
 };
 
 use axum::{Router, body::Body};
-use bridgehead_core::Clock;
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -42,7 +41,6 @@ pub(super) struct Connections {
     tls: Option<Tls>,
     proxies: Proxies,
     proxy_protocol: bool,
-    clock: Arc<dyn Clock>,
     receive_timeout: Duration,
     shutdown: CancellationToken,
     /// Ends what has not ended by itself.
@@ -58,7 +56,6 @@ impl Connections {
             tls,
             proxies: app.proxies.clone(),
             proxy_protocol: app.proxy_protocol,
-            clock: app.clock.clone(),
             receive_timeout: app.receive_timeout,
             shutdown,
             cut: CancellationToken::new(),
@@ -94,7 +91,6 @@ impl Connections {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let time_is_up = self.clock.sleep(HANDSHAKE);
         let handshake = async {
             let mut client = peer;
             if self.proxy_protocol && self.proxies.trusts(peer.ip()) {
@@ -110,7 +106,7 @@ impl Connections {
         };
         let shaken = tokio::select! {
             shaken = handshake => shaken,
-            () = time_is_up => Err(std::io::ErrorKind::TimedOut.into()),
+            () = too_slow() => Err(std::io::ErrorKind::TimedOut.into()),
         };
         match shaken {
             Ok((client, Some(Transport::Plain(stream)))) => self.http(stream, client).await,
@@ -159,6 +155,13 @@ impl Connections {
             tracing::debug!(%client, error, "connection ended");
         }
     }
+}
+
+/// Real time, as hyper's for the head of a request: this is against clients that hold connections
+/// open, and no logic hangs on it.
+#[expect(clippy::disallowed_methods, reason = "a limit for the network, which no test clock moves")]
+async fn too_slow() {
+    tokio::time::sleep(HANDSHAKE).await;
 }
 
 enum Transport {
