@@ -3,11 +3,12 @@
 //!
 //! Nothing here listens, fetches or speaks SQL. A mode reads the headers of a request and names
 //! a [`Caller`](bridgehead_core::Caller) or says why not; what has to be remembered goes through
-//! storage traits ([`KeyStore`], [`SubjectStore`]) that `bridgehead-stores` implements, and the
+//! storage traits ([`KeyStore`], [`SubjectStore`], [`CertificateStore`]) that `bridgehead-stores` implements, and the
 //! system behind is asked through a [`Probe`]. The one file that is read here is the one with the
 //! root keys ([`secrets`]).
 
 pub mod blocks;
+pub mod certificates;
 pub mod denied;
 pub mod error;
 pub mod keys;
@@ -19,6 +20,9 @@ pub mod secrets;
 mod testing;
 
 pub use blocks::{BlockError, Denial, DeniedSubject, Readmission, SubjectBlocks, SubjectStore};
+pub use certificates::{
+    Attempt, CertificateId, CertificateRecord, CertificateStore, ChallengeKind, ChallengeRecord, LeaseOutcome,
+};
 pub use denied::{Denied, Malformation, RejectionKind};
 pub use error::StoreError;
 pub use keys::{
@@ -33,5 +37,6 @@ pub use mode::{
 };
 pub use probe::{Probe, ProbeAnswer, ProbeFailure, Remembered, RememberedFor};
 pub use secrets::{
-    Fingerprint, Fingerprints, KeyHash, KeyVersion, LoadedKeys, Peppers, RootKeys, SecretsError, SecretsWarning,
+    Fingerprint, Fingerprints, KeyHash, KeyVersion, LoadedKeys, Peppers, RootKeys, Sealed, SecretsError,
+    SecretsWarning, Unopenable, Vault,
 };

@@ -13,6 +13,7 @@ mod fingerprint;
 mod pepper;
 #[cfg(test)]
 mod tests;
+mod vault;
 
 use std::{fmt, sync::Arc};
 
@@ -24,6 +25,7 @@ use sha2::Sha256;
 pub use file::{LoadedKeys, SecretsWarning};
 pub use fingerprint::{Fingerprint, Fingerprints};
 pub use pepper::{KeyHash, Peppers};
+pub use vault::{Sealed, Unopenable, Vault};
 
 /// What every root key begins with.
 pub(crate) const PREFIX: &str = "bhs_";

@@ -1,8 +1,9 @@
-//! What every store has to keep. A store's own tests call [`key_store`] and [`subject_store`] with
-//! a way to make an empty one; a broken promise is a failed assertion.
+//! What every store has to keep. A store's own tests call [`key_store`], [`subject_store`] and
+//! [`certificate_store`] with a way to make an empty one; a broken promise is a failed assertion.
 
 #![allow(clippy::expect_used, reason = "a suite of assertions, which no shipped code calls")]
 
+mod certificates;
 mod subjects;
 
 use std::{future::Future, sync::Arc};
@@ -13,6 +14,7 @@ use bridgehead_auth::{
 use bridgehead_core::{EndpointId, ScopeSet};
 use jiff::Timestamp;
 
+pub use certificates::certificate_store;
 pub use subjects::subject_store;
 
 /// How many tasks try the same thing at once.

@@ -4,6 +4,7 @@
 //! [`Store`] is what a composed app holds; which kind it is, only [`Store::open`] knows. Each
 //! kind passes the same suite (`contract`, with the feature of that name).
 
+mod certificate_row;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod key_row;
@@ -15,7 +16,7 @@ pub mod url;
 
 use std::sync::Arc;
 
-use bridgehead_auth::{KeyStore, StoreError, SubjectStore};
+use bridgehead_auth::{CertificateStore, KeyStore, StoreError, SubjectStore};
 
 pub use memory::Memory;
 pub use postgres::Postgres;
@@ -28,6 +29,8 @@ pub struct Store {
     pub keys: Arc<dyn KeyStore>,
     /// The callers who are cut off by name.
     pub subjects: Arc<dyn SubjectStore>,
+    /// What replicas share to get a certificate.
+    pub certificates: Arc<dyn CertificateStore>,
     backend: Backend,
 }
 
@@ -63,17 +66,22 @@ impl Store {
     #[must_use]
     pub fn memory() -> Self {
         let memory = Arc::new(Memory::default());
-        Self { keys: memory.clone(), subjects: memory, backend: Backend::Memory }
+        Self { keys: memory.clone(), subjects: memory.clone(), certificates: memory, backend: Backend::Memory }
     }
 
     fn sqlite(sqlite: Sqlite) -> Self {
         let shared = Arc::new(sqlite.clone());
-        Self { keys: shared.clone(), subjects: shared, backend: Backend::Sqlite(sqlite) }
+        Self { keys: shared.clone(), subjects: shared.clone(), certificates: shared, backend: Backend::Sqlite(sqlite) }
     }
 
     fn postgres(postgres: Postgres) -> Self {
         let shared = Arc::new(postgres.clone());
-        Self { keys: shared.clone(), subjects: shared, backend: Backend::Postgres(postgres) }
+        Self {
+            keys: shared.clone(),
+            subjects: shared.clone(),
+            certificates: shared,
+            backend: Backend::Postgres(postgres),
+        }
     }
 
     /// What kind of store it is, for logs: `memory`, `sqlite` or `postgres`.

@@ -1,5 +1,7 @@
 //! A store that forgets everything when the process ends: for trying out and for tests.
 
+mod certificates;
+
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -17,6 +19,7 @@ use jiff::Timestamp;
 pub struct Memory {
     keys: Mutex<BTreeMap<KeyId, KeyRecord>>,
     denied: Mutex<BTreeMap<String, Timestamp>>,
+    acme: Mutex<certificates::Acme>,
 }
 
 impl Memory {
@@ -111,6 +114,8 @@ impl SubjectStore for Memory {
 mod tests {
     use std::{future::ready, sync::Arc};
 
+    use bridgehead_auth::CertificateStore;
+
     use super::*;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -118,5 +123,7 @@ mod tests {
         crate::contract::key_store(|| ready(Ok(Arc::new(Memory::default()) as Arc<dyn KeyStore>))).await.unwrap();
         let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn SubjectStore>));
         crate::contract::subject_store(make).await.unwrap();
+        let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn CertificateStore>));
+        crate::contract::certificate_store(make).await.unwrap();
     }
 }

@@ -2,6 +2,7 @@
 //! named `bridgehead_…` and stand in the first schema of the user's search path, so that the database
 //! may be one that other programs use too.
 
+mod certificates;
 mod error;
 mod keys;
 mod migrations;

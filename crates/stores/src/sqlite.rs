@@ -1,6 +1,7 @@
 //! A store in one SQLite file: the default, which needs no set-up. Several processes may have it
 //! open at once (`bridgehead keys` beside a running server); it is not for a network drive.
 
+mod certificates;
 mod error;
 mod keys;
 mod migrations;

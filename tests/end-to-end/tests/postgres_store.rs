@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use bridgehead_auth::{
-    Insertion, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, StoreError, SubjectStore,
+    CertificateStore, Insertion, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, StoreError, SubjectStore,
 };
 use bridgehead_core::{EndpointId, ScopeSet, Secret};
 use bridgehead_harness::postgres::{Database, PASSWORD};
@@ -47,6 +47,9 @@ async fn postgres_keeps_the_contract() {
     contract::key_store(make).await.unwrap();
     let make = || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn SubjectStore>) };
     contract::subject_store(make).await.unwrap();
+    let make =
+        || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn CertificateStore>) };
+    contract::certificate_store(make).await.unwrap();
 }
 
 /// H1: two replicas of one release start at the same moment.

@@ -14,6 +14,7 @@ use crate::migrate::{self, Step};
 const STEPS: &[Step] = &[
     (1, "api key", include_str!("migrations/0001_api_key.sql")),
     (2, "denied subject", include_str!("migrations/0002_denied_subject.sql")),
+    (3, "acme", include_str!("migrations/0003_acme.sql")),
 ];
 
 /// Where the steps that were done are remembered.

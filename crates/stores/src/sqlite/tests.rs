@@ -2,7 +2,9 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::atomic::AtomicUsize};
 
-use bridgehead_auth::{Denial, Insertion, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, SubjectStore};
+use bridgehead_auth::{
+    CertificateStore, Denial, Insertion, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, SubjectStore,
+};
 use bridgehead_core::{EndpointId, ScopeSet};
 use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
@@ -67,6 +69,7 @@ async fn sqlite_keeps_the_contract() {
     };
     crate::contract::key_store(|| async { Ok(open().await? as Arc<dyn KeyStore>) }).await.unwrap();
     crate::contract::subject_store(|| async { Ok(open().await? as Arc<dyn SubjectStore>) }).await.unwrap();
+    crate::contract::certificate_store(|| async { Ok(open().await? as Arc<dyn CertificateStore>) }).await.unwrap();
 }
 
 #[tokio::test]
@@ -143,7 +146,14 @@ async fn an_older_file_is_brought_up_to_date_and_loses_nothing() {
     let _ = store.insert(record("aaaaaaaaaaaa")).await.unwrap();
     store.close().await;
     let mut stranger = place.stranger().await;
-    for sql in ["DROP TABLE denied_subject", "DELETE FROM _sqlx_migrations WHERE version > 1"] {
+    for sql in [
+        "DROP TABLE denied_subject",
+        "DROP TABLE acme_account",
+        "DROP TABLE acme_certificate",
+        "DROP TABLE acme_challenge",
+        "DROP TABLE acme_lease",
+        "DELETE FROM _sqlx_migrations WHERE version > 1",
+    ] {
         sqlx::query(sql).execute(&mut stranger).await.unwrap();
     }
     stranger.close().await.unwrap();
