@@ -18,6 +18,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) endpoint_url: String,
     pub(crate) loopback: bool,
     pub(crate) admin: Option<SocketAddr>,
+    /// Whether HTTPS waits for its first certificate.
+    pub(crate) awaits_certificate: bool,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) first_key: Option<&'a Secret>,
 }
@@ -35,6 +37,7 @@ impl<'a> Facts<'a> {
             endpoint_url: composed.app.endpoint_url(),
             loopback: composed.address().ip().is_loopback(),
             admin: composed.admin_address(),
+            awaits_certificate: composed.awaits_certificate(),
             catalog: composed.endpoint.catalog(),
             first_key,
         }
@@ -44,6 +47,10 @@ impl<'a> Facts<'a> {
 pub(crate) fn card(facts: &Facts<'_>) -> String {
     let mut text = format!("\n  {}\n\n", facts.settings.name);
     line(&mut text, "URL", &facts.endpoint_url);
+    if facts.awaits_certificate {
+        line(&mut text, "", "not yet: its certificate is asked for now, and the log says when it is there,");
+        line(&mut text, "", "or what keeps the authority from issuing it");
+    }
     sign_in(&mut text, facts);
     for named in facts.catalog.sources() {
         let names: Vec<_> = facts

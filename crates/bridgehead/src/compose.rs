@@ -15,6 +15,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use bridgehead_auth::{
     CreateError, Fingerprints, IssuedKeys, NewKey, Peppers, Probe, RootKeys, SecretsError, StoreError, SubjectBlocks,
+    Vault,
 };
 use bridgehead_core::{
     AuditSink, Catalog, Clock, Endpoint, EndpointId, OsRandomness, Pipeline, Randomness, ScopeSet, Secret, SystemClock,
@@ -116,6 +117,8 @@ pub struct Keyring {
     pub blocks: SubjectBlocks,
     /// Names callers by what they hand over for the system behind.
     pub fingerprints: Fingerprints,
+    /// Seals what has to be read again.
+    pub vault: Vault,
     /// Where they live.
     pub store: Arc<Store>,
 }
@@ -135,7 +138,8 @@ pub async fn keyring(settings: &Settings, ambient: &Ambient) -> Result<Keyring, 
     let keys =
         IssuedKeys::new(store.keys.clone(), Peppers::derive(&roots), ambient.clock.clone(), ambient.randomness.clone());
     let blocks = SubjectBlocks::new(store.subjects.clone(), ambient.clock.clone());
-    Ok(Keyring { keys: Arc::new(keys), blocks, fingerprints: Fingerprints::derive(&roots), store })
+    let (fingerprints, vault) = (Fingerprints::derive(&roots), Vault::derive(&roots));
+    Ok(Keyring { keys: Arc::new(keys), blocks, fingerprints, vault, store })
 }
 
 fn root_keys(settings: &SecretSettings, ambient: &Ambient) -> Result<RootKeys, ComposeError> {
@@ -189,20 +193,21 @@ pub async fn catalog(
     if unused.is_empty() { Ok(catalog) } else { Err(Faults::new(unused)) }
 }
 
-/// Sees whether the files of `[server.tls]` hold a certificate that can be shown; with another
-/// certificate or none there is nothing to see before the server runs.
+/// Sees whether the files of `[server.tls]` hold what they should; more of a certificate cannot be
+/// seen before the server runs.
 ///
 /// # Errors
 /// A fault with its line.
 pub async fn certificate(settings: &Settings, places: &Places, ambient: &Ambient) -> Result<(), Faults> {
-    let Some(CertificateSettings::Files { certificate, key }) =
-        settings.server.tls.as_ref().map(|tls| &tls.certificate)
-    else {
-        return Ok(());
-    };
-    let files = CertificateFiles { certificate: certificate.clone(), key: key.clone() };
-    let public_url = settings.server.public_url(settings.server.listen);
-    tls::from_files(&files, public_url.host_str(), places, ambient).await.map(drop)
+    match settings.server.tls.as_ref().map(|tls| &tls.certificate) {
+        Some(CertificateSettings::Files { certificate, key }) => {
+            let files = CertificateFiles { certificate: certificate.clone(), key: key.clone() };
+            let public_url = settings.server.public_url(settings.server.listen);
+            tls::from_files(&files, public_url.host_str(), places, ambient).await.map(drop)
+        }
+        Some(CertificateSettings::Acme(acme)) => tls::directory_root(acme, places).map(drop),
+        Some(CertificateSettings::SelfSigned) | None => Ok(()),
+    }
 }
 
 /// Opens every source and checks every tool.
@@ -285,7 +290,8 @@ pub async fn compose(
     let server = server_settings(&settings.server, bound.address());
     let tls = match &settings.server.tls {
         Some(tls) => {
-            let around = tls::Around { places, ambient, metrics: &metrics, public_url: &server.public_url };
+            let public_url = &server.public_url;
+            let around = tls::Around { places, ambient, metrics: &metrics, keyring: &keyring, public_url };
             Some(tls::open(tls, &around).await?)
         }
         None => None,
@@ -345,6 +351,12 @@ impl Composed {
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(Bound::address)
+    }
+
+    /// Whether HTTPS waits for its first certificate.
+    #[must_use]
+    pub fn awaits_certificate(&self) -> bool {
+        self.tls.as_ref().is_some_and(|opened| opened.certificates.shown().is_none())
     }
 
     /// The address of the listener that sends browsers on to HTTPS, where there is one.

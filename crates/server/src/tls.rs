@@ -1,8 +1,9 @@
 //! HTTPS that ends here: the certificate that is shown, how a new one takes its place without a
 //! connection being dropped, and the handshake. TLS 1.2 and 1.3, HTTP/1.1 and HTTP/2.
 //!
-//! Where certificates come from: [`files`], [`self_signed`]. No client certificates are asked for.
+//! Where certificates come from: [`files`], [`acme`], [`self_signed`]. No client certificates are asked for.
 
+pub mod acme;
 pub mod files;
 pub mod self_signed;
 
@@ -158,8 +159,14 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 /// The end of a certificate's validity (RFC 5280 §4.1.2.5); `None` where it cannot be read.
 #[must_use]
 pub fn not_after(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    validity(certificate).map(|(_, end)| end)
+}
+
+/// Beginning and end of a certificate's validity; `None` where they cannot be read.
+pub(crate) fn validity(certificate: &CertificateDer<'_>) -> Option<(Timestamp, Timestamp)> {
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()
+    let time = |at: x509_parser::time::ASN1Time| Timestamp::from_second(at.timestamp()).ok();
+    Some((time(parsed.validity().not_before)?, time(parsed.validity().not_after)?))
 }
 
 /// What is doubtful about a certificate that is going to be shown, in words for the operator.

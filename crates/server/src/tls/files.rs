@@ -151,6 +151,19 @@ impl CertificateFiles {
     }
 }
 
+/// The certificates in a PEM file, each in DER; at least one.
+///
+/// # Errors
+/// [`CertificateError::Unreadable`] or [`CertificateError::NoCertificate`].
+pub fn certificates_in(path: &Path) -> Result<Vec<Vec<u8>>, CertificateError> {
+    let text = std::fs::read(path).map_err(|cause| CertificateError::Unreadable { path: path.to_owned(), cause })?;
+    let found: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&text).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found.into_iter().map(|certificate| certificate.to_vec()).collect()),
+        _ => Err(CertificateError::NoCertificate { path: path.to_owned() }),
+    }
+}
+
 async fn read(path: &Path) -> Result<Vec<u8>, CertificateError> {
     tokio::fs::read(path).await.map_err(|cause| CertificateError::Unreadable { path: path.to_owned(), cause })
 }
