@@ -13,7 +13,7 @@ const REVISION: &str = "2025-11-25";
 const LONGEST_ANSWER: Duration = Duration::from_secs(30);
 
 /// initialize, tools/list, tools/call; and without the key nothing.
-pub(super) fn first_steps(card: &Card) -> Result<()> {
+pub(crate) fn first_steps(card: &Card) -> Result<()> {
     let config =
         Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(LONGEST_ANSWER)).build();
     let client = Client { agent: config.into(), card };
