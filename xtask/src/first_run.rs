@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 pub(crate) use self::card::Card;
-pub(crate) use self::client::first_steps;
+pub(crate) use self::client::{call_many_times, first_steps};
 use crate::clients;
 use crate::process;
 use crate::serving::{Server, free_port};
 use crate::steps::minutes;
 use crate::workspace::Workspace;
 
-const EXAMPLE: &str = "examples/warehouse";
+pub(crate) const EXAMPLE: &str = "examples/warehouse";
 /// Compiling in release mode on two cores is most of it.
 const LONGEST_BUILD: Duration = Duration::from_secs(60 * 60);
 const LONGEST_START: Duration = Duration::from_secs(30);

@@ -17,13 +17,12 @@ use serde_json::Value;
 use self::container::Container;
 use self::dockerfile::Dockerfile;
 use crate::clients;
-use crate::first_run::{Card, first_steps, fresh};
+use crate::first_run::{Card, EXAMPLE, first_steps, fresh};
 use crate::process;
 use crate::serving::free_port;
 use crate::workspace::Workspace;
 
 const DOCKERFILE: &str = "deploy/container/Dockerfile";
-const EXAMPLE: &str = "examples/warehouse";
 /// An empty folder that the Dockerfile makes, below the root of the repository.
 const EMPTY: &str = "target/image/data";
 

@@ -12,6 +12,7 @@ mod clients;
 mod deny;
 mod deps;
 mod first_run;
+mod footprint;
 mod generate;
 mod image;
 mod layers;
@@ -42,6 +43,7 @@ usage: cargo xtask COMMAND
                        --short: the development binary and a copy of the example
   image [--short]      builds the container image without a container engine and serves the example from it, with
                        nothing writable but the volume; --short: the development binary (Linux, as root)
+  footprint [PROGRAM]  size, start and memory of the program that the image has, or of another
   deny                 licences, banned crates and where crates come from
   advisories           known faults in the crates we use; exit code 3 when the list of them cannot be had
   deps                 how many crates the shipped binary is made of";
@@ -71,6 +73,8 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["first-run", "--short"] => first_run::short(&workspace),
         ["image"] => image::full(&workspace),
         ["image", "--short"] => image::short(&workspace),
+        ["footprint"] => footprint::run(&workspace, None),
+        ["footprint", program] => footprint::run(&workspace, Some(program)),
         ["deny"] => deny::run(&workspace),
         ["advisories"] => return advisories::run(&workspace),
         ["deps"] => deps::run(&workspace),
