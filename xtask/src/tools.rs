@@ -18,7 +18,7 @@ struct Tool {
     packages: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 8] = [
+const TOOLS: [Tool; 9] = [
     Tool { what: "a C compiler (cc)", probe: &["cc", "--version"], at_least: None, packages: &["gcc", "libc6-dev"] },
     Tool { what: "git", probe: &["git", "--version"], at_least: None, packages: &["git"] },
     Tool { what: "Node 20 or newer", probe: &["node", "--version"], at_least: Some((20, 0)), packages: &["nodejs"] },
@@ -43,6 +43,12 @@ const TOOLS: [Tool; 8] = [
         packages: &["postgresql-15"],
     },
     Tool { what: "Caddy 2", probe: &["caddy", "version"], at_least: Some((2, 0)), packages: &["caddy"] },
+    Tool {
+        what: "systemd's own check of units",
+        probe: &["systemd-analyze", "--version"],
+        at_least: None,
+        packages: &["systemd"],
+    },
 ];
 
 /// Debian's package makes a cluster of its own and starts it; the tests start theirs.
