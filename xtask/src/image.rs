@@ -140,6 +140,7 @@ fn serve(container: &Container<'_>, folder: &Path) -> Result<()> {
     let log = folder.join("stderr.log");
     let mut server = container.start(&environment, File::create(folder.join("stdout.log"))?, File::create(&log)?)?;
     server.until_ready(port).with_context(|| format!("what the server said is in {}", log.display()))?;
+    container::ensure_confined(server.pid, container.file)?;
     let made =
         container.run(&environment, &["keys", "create", "--for", "alice@example.com", "--expires", "1d", "--json"])?;
     let made: Value = serde_json::from_str(&made)?;

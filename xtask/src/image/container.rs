@@ -107,6 +107,28 @@ impl Container<'_> {
     }
 }
 
+/// Sees to it that the process is what an operator asks for: process 1, of the image's user, without capabilities, and
+/// with nothing to write to but the volume and the devices.
+pub(super) fn ensure_confined(pid: u32, file: &Dockerfile) -> Result<()> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let told =
+        |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().split_whitespace();
+    let user = file.user.split(':').next();
+    ensure!(told("Uid:").all(|id| Some(id) == user), "it runs as another user: {status}");
+    ensure!(told("NSpid:").last() == Some("1"), "it is not process 1: {status}");
+    ensure!(told("CapEff:").all(|set| set.bytes().all(|digit| digit == b'0')), "it has capabilities: {status}");
+    let mounts = std::fs::read_to_string(format!("/proc/{pid}/mountinfo"))?;
+    let writable = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ').skip(4);
+        let (point, options) = (fields.next()?, fields.next()?);
+        (options.split(',').any(|option| option == "rw") && !point.starts_with("/dev/")).then_some(point)
+    });
+    let writable: Vec<_> = writable.collect();
+    ensure!(writable == [file.volume.as_str()], "it could write to {writable:?}");
+    println!("process 1, user {}, no capabilities, nothing writable but {}", file.user, file.volume);
+    Ok(())
+}
+
 /// The one that `unshare` has forked: process 1 in there, and another number out here.
 fn first_process_of(unshare: u32) -> Result<u32> {
     let deadline = Instant::now() + Duration::from_secs(10);
