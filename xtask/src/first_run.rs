@@ -5,7 +5,6 @@ mod card;
 mod client;
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
@@ -13,17 +12,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use self::card::Card;
+pub(crate) use self::card::Card;
+pub(crate) use self::client::{call_many_times, first_steps};
 use crate::clients;
 use crate::process;
+use crate::serving::{Server, free_port};
 use crate::steps::minutes;
 use crate::workspace::Workspace;
 
-const EXAMPLE: &str = "examples/warehouse";
+pub(crate) const EXAMPLE: &str = "examples/warehouse";
 /// Compiling in release mode on two cores is most of it.
 const LONGEST_BUILD: Duration = Duration::from_secs(60 * 60);
 const LONGEST_START: Duration = Duration::from_secs(30);
-const LONGEST_STOP: Duration = Duration::from_secs(15);
 
 /// From a clone of HEAD with a target directory of its own.
 pub(crate) fn from_clone(workspace: &Workspace) -> Result<()> {
@@ -52,7 +52,8 @@ pub(crate) fn short(workspace: &Workspace) -> Result<()> {
     prove(command, &folder, LONGEST_START, Instant::now())
 }
 
-fn fresh(folder: &Path) -> Result<PathBuf> {
+/// An empty folder.
+pub(crate) fn fresh(folder: &Path) -> Result<PathBuf> {
     if folder.exists() {
         std::fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
@@ -79,19 +80,13 @@ fn prove(mut command: Command, folder: &Path, longest: Duration, start: Instant)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(File::create(&log)?);
-    let mut server = Server(command.spawn().context("cannot start the server")?);
-    let card = read_card(&mut server.0, longest)
+    let mut server = Server::from(command.spawn().context("cannot start the server")?);
+    let card = read_card(&mut server.child, longest)
         .with_context(|| format!("no card with a URL and a key; what the server said is in {}", log.display()))?;
     println!("{:.1} minutes until the card", minutes(start.elapsed()));
-    client::first_steps(&card)?;
+    first_steps(&card)?;
     println!("{:.1} minutes until the first tool call was answered", minutes(start.elapsed()));
     server.stop()
-}
-
-/// Fixed by the configuration's default, so that two runs beside each other would collide; a free one now is good
-/// enough for a server that starts at once, and a collision fails loudly.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 fn read_card(server: &mut Child, longest: Duration) -> Result<Card> {
@@ -110,35 +105,6 @@ fn read_card(server: &mut Child, longest: Duration) -> Result<Card> {
             Err(RecvTimeoutError::Timeout) => bail!("waited {:.1} minutes; stdout was:\n{text}", minutes(longest)),
             Err(RecvTimeoutError::Disconnected) => bail!("the server ended; stdout was:\n{text}"),
         }
-    }
-}
-
-/// A running server, which does not outlive us.
-struct Server(Child);
-
-impl Server {
-    /// Asks it to stop as a platform would, and wants it to say that all went well.
-    fn stop(mut self) -> Result<()> {
-        process::run(Command::new("kill").args(["-TERM", &self.0.id().to_string()]))?;
-        let deadline = Instant::now() + LONGEST_STOP;
-        while Instant::now() < deadline {
-            if let Some(status) = self.0.try_wait()? {
-                if status.success() {
-                    return Ok(());
-                }
-                bail!("after SIGTERM the server ended with {status}");
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        bail!("the server did not stop within {} seconds of SIGTERM", LONGEST_STOP.as_secs())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Fails only where it has ended already, and then there is nothing to do.
-        _ = self.0.kill();
-        _ = self.0.wait();
     }
 }
 

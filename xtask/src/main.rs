@@ -12,11 +12,14 @@ mod clients;
 mod deny;
 mod deps;
 mod first_run;
+mod footprint;
 mod generate;
+mod image;
 mod layers;
 mod limits;
 mod paths;
 mod process;
+mod serving;
 mod steps;
 mod test;
 mod tools;
@@ -38,6 +41,9 @@ usage: cargo xtask COMMAND
   generate [--check]   write the generated files, or only see whether they are up to date
   first-run [--short]  the README's first command in a fresh clone, up to the first tool call;
                        --short: the development binary and a copy of the example
+  image [--short]      builds the container image without a container engine and serves the example from it, with
+                       nothing writable but the volume; --short: the development binary (Linux, as root)
+  footprint [PROGRAM]  size, start and memory of the program that the image has, or of another
   deny                 licences, banned crates and where crates come from
   advisories           known faults in the crates we use; exit code 3 when the list of them cannot be had
   deps                 how many crates the shipped binary is made of";
@@ -65,6 +71,10 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["generate", "--check"] => generate::check(&workspace),
         ["first-run"] => first_run::from_clone(&workspace),
         ["first-run", "--short"] => first_run::short(&workspace),
+        ["image"] => image::full(&workspace),
+        ["image", "--short"] => image::short(&workspace),
+        ["footprint"] => footprint::run(&workspace, None),
+        ["footprint", program] => footprint::run(&workspace, Some(program)),
         ["deny"] => deny::run(&workspace),
         ["advisories"] => return advisories::run(&workspace),
         ["deps"] => deps::run(&workspace),

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test there is, installing and starting what it needs. Only the first run from a fresh
-//! clone (`cargo xtask first-run`) is left out, since it compiles everything once more; its short form is here.
+//! clone (`cargo xtask first-run`) and the image as it is shipped (`cargo xtask image`) are left out, since they compile
+//! everything once more; their short forms are here.
 
 use std::path::PathBuf;
 
@@ -9,7 +10,7 @@ use crate::clients::{self, Clients};
 use crate::process;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{first_run, generate, layers, limits, paths, tools};
+use crate::{first_run, generate, image, layers, limits, paths, tools};
 
 /// The tests that drive foreign clients and servers are behind these features, so that a plain `cargo test` needs only
 /// Rust.
@@ -38,6 +39,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         steps.left_out("Chinook: not run, no database (set E2E_CHINOOK)");
     }
     steps.step("first run, short", || first_run::short(workspace));
+    match image::can_run() {
+        true => steps.step("image, short", || image::with_program(workspace, &clients.program("bridgehead"))),
+        false => steps.left_out("image: not run, it needs Linux and to be started as root"),
+    }
     steps.finish()
 }
 

@@ -18,7 +18,7 @@ struct Tool {
     packages: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 9] = [
+const TOOLS: [Tool; 10] = [
     Tool { what: "a C compiler (cc)", probe: &["cc", "--version"], at_least: None, packages: &["gcc", "libc6-dev"] },
     Tool { what: "git", probe: &["git", "--version"], at_least: None, packages: &["git"] },
     Tool { what: "Node 20 or newer", probe: &["node", "--version"], at_least: Some((20, 0)), packages: &["nodejs"] },
@@ -49,6 +49,12 @@ const TOOLS: [Tool; 9] = [
         probe: &["sh", "-c", "command -v pebble"],
         at_least: None,
         packages: &["pebble"],
+    },
+    Tool {
+        what: "systemd's own check of units",
+        probe: &["systemd-analyze", "--version"],
+        at_least: None,
+        packages: &["systemd"],
     },
 ];
 

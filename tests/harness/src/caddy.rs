@@ -14,6 +14,8 @@ use tokio::{
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
 
+use crate::https::{Connection, Speak};
+
 /// A running Caddy; gone when dropped.
 pub struct Caddy {
     /// Where it speaks HTTPS.
@@ -74,8 +76,19 @@ impl Caddy {
         }
         // What it logs must not fill the pipe and stop it.
         tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-        let root = root(directory.path());
-        Some(Self { address, root, _child: child, _directory: directory })
+        let caddy = Self { address, root: root(directory.path()), _child: child, _directory: directory };
+        caddy.shows_its_certificate(name).await;
+        Some(caddy)
+    }
+
+    /// It logs that it has its certificate a moment before it shows it. Each look is a handshake of its own.
+    async fn shows_its_certificate(&self, name: &str) {
+        for _ in 0..1_000 {
+            if Connection::open(self.address, name, self.root.clone(), Speak::Http1).await.is_ok() {
+                return;
+            }
+        }
+        panic!("Caddy does not show its certificate");
     }
 }
 

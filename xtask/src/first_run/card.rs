@@ -4,9 +4,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::sync::mpsc::{self, Receiver};
 
 #[derive(Debug, PartialEq)]
-pub(super) struct Card {
-    pub(super) url: String,
-    pub(super) key: String,
+pub(crate) struct Card {
+    pub(crate) url: String,
+    pub(crate) key: String,
 }
 
 impl Card {

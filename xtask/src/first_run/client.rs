@@ -13,11 +13,8 @@ const REVISION: &str = "2025-11-25";
 const LONGEST_ANSWER: Duration = Duration::from_secs(30);
 
 /// initialize, tools/list, tools/call; and without the key nothing.
-pub(super) fn first_steps(card: &Card) -> Result<()> {
-    let config =
-        Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(LONGEST_ANSWER)).build();
-    let client = Client { agent: config.into(), card };
-
+pub(crate) fn first_steps(card: &Card) -> Result<()> {
+    let client = Client::new(card);
     let stranger = client.post(None, &initialize())?;
     ensure!(stranger.status == 401, "without the key initialize was answered with {}", stranger.status);
 
@@ -33,12 +30,26 @@ pub(super) fn first_steps(card: &Card) -> Result<()> {
     ensure!(!tools.is_empty(), "tools/list is empty");
     println!("tools/list: {} tools", tools.len());
 
-    let arguments = json!({"name": "find_stock", "arguments": {"sku": "A-1001"}});
-    let called = client.request(&json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": arguments}))?;
+    let called = client.request(&find_stock(3))?;
     ensure!(called.get("isError") != Some(&Value::Bool(true)), "tools/call failed: {called}");
     let structured = called.get("structuredContent").with_context(|| format!("no structured result: {called}"))?;
     println!("tools/call find_stock A-1001: {structured}");
     Ok(())
+}
+
+/// The same call again and again, one after the other.
+pub(crate) fn call_many_times(card: &Card, count: usize) -> Result<()> {
+    let client = Client::new(card);
+    for number in 0..count {
+        let called = client.request(&find_stock(number))?;
+        ensure!(called.get("structuredContent").is_some(), "no structured result: {called}");
+    }
+    Ok(())
+}
+
+fn find_stock(id: usize) -> Value {
+    let call = json!({"name": "find_stock", "arguments": {"sku": "A-1001"}});
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": call})
 }
 
 fn initialize() -> Value {
@@ -60,7 +71,12 @@ struct Answer {
     body: String,
 }
 
-impl Client<'_> {
+impl<'a> Client<'a> {
+    fn new(card: &'a Card) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).proxy(None);
+        Self { agent: config.timeout_global(Some(LONGEST_ANSWER)).build().into(), card }
+    }
+
     fn post(&self, key: Option<&str>, message: &Value) -> Result<Answer> {
         let mut request = self
             .agent

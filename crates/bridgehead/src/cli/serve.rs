@@ -1,12 +1,17 @@
 //! `bridgehead serve [CONFIG]`: loads, composes, prints the card, serves until told to stop.
 
+mod throw_away_disk;
+
 use std::path::PathBuf;
 
 use super::{Exit, Failure, Outcome, load, output};
 use crate::{
     card,
     compose::{self, Ambient, Composed},
-    config::settings::{AuthSettings, CertificateSettings, PublicUrl, ServerSettings, TlsSettings},
+    config::{
+        SystemEnvironment,
+        settings::{AuthSettings, CertificateSettings, PublicUrl, ServerSettings, TlsSettings},
+    },
 };
 
 #[derive(Debug, clap::Args)]
@@ -31,6 +36,9 @@ pub(super) async fn run(args: Args) -> Outcome {
             "auth.mode = \"open\": NOBODY IS ASKED WHO THEY ARE. Everyone who can reach this address may call every tool, \
              those that write included. Set auth.mode = \"api_key\" to change that."
         );
+    }
+    if let Some(warning) = throw_away_disk::warning(&loaded.settings, &SystemEnvironment::new()) {
+        tracing::warn!("{warning}");
     }
     warn_of_lost_pepper(&composed).await;
     let first_key = composed.first_key(&loaded.settings, &ambient).await?;
