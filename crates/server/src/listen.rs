@@ -1,5 +1,5 @@
 //! The accept loop: takes connections, and at shutdown lets what is running end within a limit.
-//! What happens on one connection is [`connection`]'s.
+//! What happens on one connection is in `connection.rs`.
 
 mod connection;
 mod proxy_protocol;
