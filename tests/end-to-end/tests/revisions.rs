@@ -283,7 +283,8 @@ async fn a_running_call_is_not_cut_at_shutdown() {
     let sent = tokio::spawn(server.post().bearer_auth(&key).body(call).send());
     slow.started.notified().await;
     server.begin_stop();
-    while server.client().get(format!("{}/healthz", server.origin)).send().await.is_ok() {
+    // New connections are taken meanwhile, and told.
+    while server.client().get(format!("{}/readyz", server.origin)).send().await.unwrap().status() != 503 {
         tokio::task::yield_now().await;
     }
     slow.go_on.notify_one();
