@@ -84,7 +84,7 @@ pub enum BlockError {
 }
 
 /// Cuts callers off by name and lets them in again. Looked at for everybody who presents a
-/// credential of the system behind; the holders of issued keys are cut off by revoking those.
+/// credential of the system behind or an access token; the holders of issued keys are cut off by revoking those.
 #[derive(Clone)]
 pub struct SubjectBlocks {
     store: Arc<dyn SubjectStore>,

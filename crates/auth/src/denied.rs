@@ -108,6 +108,27 @@ pub enum Denied {
         /// When it was revoked.
         at: Timestamp,
     },
+    /// Something that is no access token of this server; it may be another mode's.
+    #[error("What was sent is no access token of this server. {CONNECT_AGAIN}")]
+    ForeignToken,
+    /// An access token whose form or checksum is wrong: known without a look into the store.
+    #[error("The access token is incomplete. {CONNECT_AGAIN}")]
+    DamagedToken,
+    /// No such access token, or one with another secret, or for another endpoint.
+    #[error("This access token is not known here. {CONNECT_AGAIN}")]
+    UnknownToken,
+    /// A good access token whose time is over.
+    #[error("This access token expired at {}. The application has to renew it; if it does not, connect it again.", shown(.at))]
+    ExpiredToken {
+        /// When it expired.
+        at: Timestamp,
+    },
+    /// A good access token that was revoked, or whose grant was.
+    #[error("The access of this application was revoked at {}. {CONNECT_AGAIN}", shown(.at))]
+    RevokedToken {
+        /// When it was revoked.
+        at: Timestamp,
+    },
     /// Nobody can be checked at the moment; it is not the teammate's fault. The cause is for the
     /// log.
     #[error("{NOT_NOW}")]
@@ -121,6 +142,8 @@ pub enum Denied {
 const NOT_NOW: &str = "The server cannot check who you are at the moment. Try again in a minute; if that does not help, tell its operator.";
 
 const ASK_FOR_A_KEY: &str = "Ask whoever runs this server for a new one.";
+
+const CONNECT_AGAIN: &str = "Connect the application to this server again.";
 
 fn incomplete(missing: &[String]) -> String {
     let names = listed(missing, "and");
@@ -156,6 +179,11 @@ impl Denied {
             Self::InHeader { denied, .. } => denied.code(),
             Self::Expired { .. } => "expired",
             Self::Revoked { .. } => "revoked",
+            Self::ForeignToken => "foreign_token",
+            Self::DamagedToken => "damaged_token",
+            Self::UnknownToken => "unknown_token",
+            Self::ExpiredToken { .. } => "expired_token",
+            Self::RevokedToken { .. } => "revoked_token",
             Self::StoreUnavailable(_) => "store_unavailable",
             Self::JudgeUnavailable(_) => "judge_unavailable",
         }
@@ -180,7 +208,12 @@ impl Denied {
             | Self::MadeForNoHeader
             | Self::DifferentTeammates { .. }
             | Self::Expired { .. }
-            | Self::Revoked { .. } => RejectionKind::Unauthenticated,
+            | Self::Revoked { .. }
+            | Self::ForeignToken
+            | Self::DamagedToken
+            | Self::UnknownToken
+            | Self::ExpiredToken { .. }
+            | Self::RevokedToken { .. } => RejectionKind::Unauthenticated,
         }
     }
 
@@ -198,7 +231,7 @@ impl Denied {
     pub(crate) const fn doubt(&self) -> Option<Nearness> {
         match self {
             Self::Missing => Some(Nearness::Nothing),
-            Self::Unrecognised => Some(Nearness::Something),
+            Self::Unrecognised | Self::ForeignToken => Some(Nearness::Something),
             Self::OwnKey => Some(Nearness::OfAnotherMode),
             Self::Incomplete { .. } => Some(Nearness::InPart),
             // Whatever was sent was taken for a key of the system behind.
@@ -214,6 +247,10 @@ impl Denied {
             | Self::DifferentTeammates { .. }
             | Self::Expired { .. }
             | Self::Revoked { .. }
+            | Self::DamagedToken
+            | Self::UnknownToken
+            | Self::ExpiredToken { .. }
+            | Self::RevokedToken { .. }
             | Self::StoreUnavailable(_) => None,
         }
     }

@@ -9,15 +9,10 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
 use bridgehead_core::{Clock, EndpointId, Randomness, ScopeSet, Secret};
-use jiff::{SignedDuration, Timestamp};
-use tokio_util::task::TaskTracker;
+use jiff::Timestamp;
 
 pub use header::{KeyHeader, KeyHeaderError};
 pub use store::{Insertion, KeyRecord, KeyStore, Revocation, to_microsecond};
@@ -26,13 +21,7 @@ pub use text::{KeyId, KeyIdError, KeyText, KeyTextError};
 pub(crate) use header::title;
 pub(crate) use own::holds_own_secret;
 
-use crate::{Denied, Peppers, StoreError};
-
-/// How long a recorded use stands before the next one is recorded.
-const TOUCH_EVERY: SignedDuration = SignedDuration::from_mins(1);
-
-/// From how many remembered uses on the old ones are cleared away.
-const REMEMBERED_USES: usize = 1024;
+use crate::{Denied, Peppers, StoreError, last_use::LastUse};
 
 /// How often a new id is drawn when one is taken. Two of 62^12 do not meet by chance.
 const ATTEMPTS: usize = 3;
@@ -90,8 +79,7 @@ pub struct IssuedKeys {
     peppers: Peppers,
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
-    uses: Mutex<HashMap<KeyId, Timestamp>>,
-    recording: TaskTracker,
+    uses: LastUse,
 }
 
 impl fmt::Debug for IssuedKeys {
@@ -109,7 +97,7 @@ impl IssuedKeys {
         clock: Arc<dyn Clock>,
         randomness: Arc<dyn Randomness>,
     ) -> Self {
-        Self { store, peppers, clock, randomness, uses: Mutex::default(), recording: TaskTracker::new() }
+        Self { store, peppers, clock, randomness, uses: LastUse::default() }
     }
 
     /// Makes a key. Its text is in the answer and nowhere else, and cannot be had again.
@@ -229,34 +217,14 @@ impl IssuedKeys {
     /// Waits until every use that was noted is recorded: for an orderly end, before the store is
     /// closed.
     pub async fn settle(&self) {
-        self.recording.close();
-        self.recording.wait().await;
-        self.recording.reopen();
+        self.uses.settle().await;
     }
 
     fn record_use(&self, record: &KeyRecord, now: Timestamp) {
-        let recent = |last: Timestamp| now.duration_since(last) < TOUCH_EVERY;
-        if record.last_used_at.is_some_and(recent) {
-            return;
-        }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        {
-            let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-            if uses.get(&record.id).copied().is_some_and(recent) {
-                return;
-            }
-            if uses.len() >= REMEMBERED_USES {
-                uses.retain(|_, last| recent(*last));
-            }
-            uses.insert(record.id.clone(), now);
-        }
-        let (store, id) = (self.store.clone(), record.id.clone());
-        let touch = async move {
-            if let Err(error) = store.touch(&id, to_microsecond(now)).await {
-                tracing::debug!(key = %id, %error, "the use of a key was not recorded");
-            }
-        };
-        self.recording.spawn_on(touch, &runtime);
+        self.uses.record(&record.id.to_shared(), record.last_used_at, now, || {
+            let (store, id) = (self.store.clone(), record.id.clone());
+            async move { store.touch(&id, to_microsecond(now)).await }
+        });
     }
 }
 
@@ -276,7 +244,7 @@ pub(crate) fn subject(text: &str) -> Option<&str> {
     printable(text, LONGEST_SUBJECT).filter(|subject| !subject.is_empty())
 }
 
-fn printable(text: &str, longest: usize) -> Option<&str> {
+pub(crate) fn printable(text: &str, longest: usize) -> Option<&str> {
     let text = text.trim();
     (text.chars().count() <= longest && !text.chars().any(char::is_control)).then_some(text)
 }

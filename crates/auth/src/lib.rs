@@ -1,5 +1,6 @@
 //! Who is calling: the modes ([`mode`]), the keys that are issued here ([`keys`]), and what is
-//! known of callers whose credential is handed through ([`probe`], [`blocks`]).
+//! known of callers whose credential is handed through ([`probe`], [`blocks`]); and the people who
+//! sign in here ([`users`]), with a trace of how clients connect ([`trace`]).
 //!
 //! Nothing here listens, fetches or speaks SQL. A mode reads the headers of a request and names
 //! a [`Caller`](bridgehead_core::Caller) or says why not; what has to be remembered goes through
@@ -11,10 +12,15 @@ pub mod blocks;
 pub mod certificates;
 pub mod denied;
 pub mod error;
+pub mod issuer;
 pub mod keys;
+mod last_use;
 pub mod mode;
 pub mod probe;
 pub mod secrets;
+pub mod text;
+pub mod trace;
+pub mod users;
 
 #[cfg(test)]
 mod testing;
@@ -25,6 +31,7 @@ pub use certificates::{
 };
 pub use denied::{Denied, Malformation, RejectionKind};
 pub use error::StoreError;
+pub use issuer::{Issuer, IssuerParts, IssuerSettings, IssuerStore};
 pub use keys::{
     CreateError, Insertion, IssuedKeys, KeyHeader, KeyHeaderError, KeyId, KeyIdError, KeyRecord, KeyStore, KeyText,
     KeyTextError, NewKey, Revocation,
@@ -33,10 +40,16 @@ pub use mode::{
     HandedThrough, Mode, Modes, Rejection,
     api_key::ApiKeyMode,
     headers::{CallerHeaders, CallerHeadersError, HeadersMode},
+    oauth::OAuthMode,
     open::OpenMode,
 };
 pub use probe::{Probe, ProbeAnswer, ProbeFailure, Remembered, RememberedFor};
 pub use secrets::{
-    Fingerprint, Fingerprints, KeyHash, KeyVersion, LoadedKeys, Peppers, RootKeys, Sealed, SecretsError,
-    SecretsWarning, Unopenable, Vault,
+    Fingerprint, Fingerprints, IssuerKeys, KeyHash, KeyVersion, LoadedKeys, Peppers, PurposeKeys, RootKeys, Sealed,
+    SecretsError, SecretsWarning, Unopenable, Vault,
+};
+pub use text::{SecretKind, SecretText, SecretTextError};
+pub use trace::{Trace, TraceEvent, TraceStore};
+pub use users::{
+    CsrfBinding, CsrfTokens, MailAddress, Session, SessionStore, Sessions, SignedIn, User, UserStore, Users,
 };

@@ -5,6 +5,7 @@
 pub mod api_key;
 pub mod handed_through;
 pub mod headers;
+pub mod oauth;
 pub mod open;
 
 #[cfg(test)]
@@ -15,7 +16,7 @@ mod tests;
 mod upstream_tests;
 
 use async_trait::async_trait;
-use bridgehead_core::Caller;
+use bridgehead_core::{Caller, ScopeSet};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 pub use handed_through::HandedThrough;
@@ -136,22 +137,45 @@ impl Modes {
         Rejection { kind, www_authenticate, message, denied }
     }
 
+    /// The value of `WWW-Authenticate` for a caller whose scopes do not suffice (RFC 6750 §3.1, 403).
+    /// `needed` is all that they should ask for at once: what they have, and what is missing.
+    #[must_use]
+    pub fn insufficient_scope(&self, needed: &ScopeSet) -> String {
+        let mut challenge = Challenge::new(&self.realm);
+        for (name, value) in self.modes.iter().flat_map(|mode| mode.challenge()).filter(|(name, _)| *name != "scope") {
+            challenge.add(name, &value);
+        }
+        challenge.add("error", "insufficient_scope");
+        challenge.add("scope", &needed.to_string());
+        challenge.0
+    }
+
     fn challenge(&self, denied: &Denied) -> String {
-        let mut challenge = format!("Bearer realm={}", quoted(&self.realm));
-        let mut add = |name: &str, value: &str| {
-            challenge.push_str(", ");
-            challenge.push_str(name);
-            challenge.push('=');
-            challenge.push_str(&quoted(value));
-        };
+        let mut challenge = Challenge::new(&self.realm);
         for (name, value) in self.modes.iter().flat_map(|mode| mode.challenge()) {
-            add(name, &value);
+            challenge.add(name, &value);
         }
         if let Some(error) = denied.error() {
-            add("error", error);
-            add("error_description", &denied.to_string());
+            challenge.add("error", error);
+            challenge.add("error_description", &denied.to_string());
         }
-        challenge
+        challenge.0
+    }
+}
+
+/// A challenge of the scheme `Bearer` (RFC 6750 §3) in the making.
+struct Challenge(String);
+
+impl Challenge {
+    fn new(realm: &str) -> Self {
+        Self(format!("Bearer realm={}", quoted(realm)))
+    }
+
+    fn add(&mut self, name: &str, value: &str) {
+        self.0.push_str(", ");
+        self.0.push_str(name);
+        self.0.push('=');
+        self.0.push_str(&quoted(value));
     }
 }
 

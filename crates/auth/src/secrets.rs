@@ -10,7 +10,9 @@
 
 mod file;
 mod fingerprint;
+mod issuer;
 mod pepper;
+mod purpose;
 #[cfg(test)]
 mod tests;
 mod vault;
@@ -24,8 +26,12 @@ use sha2::Sha256;
 
 pub use file::{LoadedKeys, SecretsWarning};
 pub use fingerprint::{Fingerprint, Fingerprints};
+pub use issuer::IssuerKeys;
 pub use pepper::{KeyHash, Peppers};
+pub use purpose::PurposeKeys;
 pub use vault::{Sealed, Unopenable, Vault};
+
+pub(crate) use issuer::IssuerKey;
 
 /// What every root key begins with.
 pub(crate) const PREFIX: &str = "bhs_";

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use bridgehead_core::{Clock, EndpointId, Presented, Randomness, ScopeSet, Secret};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::{
     Denial, DeniedSubject, Fingerprints, HandedThrough, Insertion, IssuedKeys, KeyId, KeyRecord, KeyStore, NewKey,
@@ -21,22 +22,27 @@ use crate::{
     SubjectStore,
 };
 
-pub(crate) struct MovedClock(Mutex<Timestamp>);
+pub(crate) struct MovedClock(watch::Sender<Timestamp>);
 
 impl MovedClock {
+    /// On a day in 2026.
+    pub(crate) fn at_noon() -> Self {
+        Self(watch::Sender::new("2026-03-01T12:00:00.000000789Z".parse().unwrap()))
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
-        let mut now = self.0.lock().unwrap();
-        *now += by;
+        self.0.send_modify(|now| *now += by);
     }
 }
 
 impl Clock for MovedClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
+        *self.0.borrow()
     }
 
-    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
-        unreachable!("nothing in this crate waits")
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let (mut time, until) = (self.0.subscribe(), self.now() + duration);
+        Box::pin(async move { drop(time.wait_for(|now| *now >= until).await) })
     }
 }
 
@@ -212,7 +218,7 @@ impl Desk {
     pub(crate) fn new() -> Self {
         let roots = RootKeys::generate(&Seeded::new(1));
         let store = Arc::new(FakeStore::default());
-        let clock = Arc::new(MovedClock(Mutex::new("2026-03-01T12:00:00.000000789Z".parse().unwrap())));
+        let clock = Arc::new(MovedClock::at_noon());
         let keys = issued(&store, &clock, &roots, 2);
         Self { store, clock, roots, keys }
     }

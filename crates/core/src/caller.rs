@@ -108,6 +108,13 @@ pub enum SignIn {
     UpstreamKey,
     /// Header values, issued here or handed through.
     Headers,
+    /// An access token that the built-in authorization server issued.
+    OAuth {
+        /// The client that acts for the teammate.
+        client_id: Arc<str>,
+        /// What the teammate allowed it, as `bridgehead grants list` shows it.
+        grant_id: Arc<str>,
+    },
     /// A call from the operator's own shell (`bridgehead call`), which no mode judged.
     Local,
 }
@@ -120,6 +127,7 @@ impl SignIn {
             Self::Open => "open",
             Self::IssuedKey { .. } | Self::UpstreamKey => "api_key",
             Self::Headers => "headers",
+            Self::OAuth { .. } => "oauth",
             Self::Local => "local",
         }
     }

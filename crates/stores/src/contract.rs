@@ -1,10 +1,14 @@
-//! What every store has to keep. A store's own tests call [`key_store`], [`subject_store`] and
-//! [`certificate_store`] with a way to make an empty one; a broken promise is a failed assertion.
+//! What every store has to keep. A store's own tests call [`key_store`], [`subject_store`],
+//! [`people_stores`], [`trace_store`], [`issuer_store`] and [`certificate_store`] with a way to make an
+//! empty one; a broken promise is a failed assertion.
 
-#![allow(clippy::expect_used, reason = "a suite of assertions, which no shipped code calls")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a suite of assertions, which no shipped code calls")]
 
 mod certificates;
+mod issuer;
+mod people;
 mod subjects;
+mod trace;
 
 use std::{future::Future, sync::Arc};
 
@@ -15,7 +19,10 @@ use bridgehead_core::{EndpointId, ScopeSet};
 use jiff::Timestamp;
 
 pub use certificates::certificate_store;
+pub use issuer::issuer_store;
+pub use people::people_stores;
 pub use subjects::subject_store;
+pub use trace::trace_store;
 
 /// How many tasks try the same thing at once.
 const CROWD: usize = 8;

@@ -7,16 +7,21 @@
 mod certificate_row;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod issuer_row;
 mod key_row;
 pub mod memory;
 mod migrate;
+mod people_row;
 pub mod postgres;
 pub mod sqlite;
+mod trace_row;
 pub mod url;
 
 use std::sync::Arc;
 
-use bridgehead_auth::{CertificateStore, KeyStore, StoreError, SubjectStore};
+use bridgehead_auth::{
+    CertificateStore, IssuerStore, KeyStore, SessionStore, StoreError, SubjectStore, TraceStore, UserStore,
+};
 
 pub use memory::Memory;
 pub use postgres::Postgres;
@@ -29,6 +34,14 @@ pub struct Store {
     pub keys: Arc<dyn KeyStore>,
     /// The callers who are cut off by name.
     pub subjects: Arc<dyn SubjectStore>,
+    /// Users and their one-time links.
+    pub users: Arc<dyn UserStore>,
+    /// Browser sessions.
+    pub sessions: Arc<dyn SessionStore>,
+    /// Steps of connection attempts.
+    pub trace: Arc<dyn TraceStore>,
+    /// What the authorization server remembers.
+    pub issuer: Arc<dyn IssuerStore>,
     /// What replicas share to get a certificate.
     pub certificates: Arc<dyn CertificateStore>,
     backend: Backend,
@@ -66,21 +79,30 @@ impl Store {
     #[must_use]
     pub fn memory() -> Self {
         let memory = Arc::new(Memory::default());
-        Self { keys: memory.clone(), subjects: memory.clone(), certificates: memory, backend: Backend::Memory }
+        Self::of(memory, Backend::Memory)
     }
 
     fn sqlite(sqlite: Sqlite) -> Self {
-        let shared = Arc::new(sqlite.clone());
-        Self { keys: shared.clone(), subjects: shared.clone(), certificates: shared, backend: Backend::Sqlite(sqlite) }
+        Self::of(Arc::new(sqlite.clone()), Backend::Sqlite(sqlite))
     }
 
     fn postgres(postgres: Postgres) -> Self {
-        let shared = Arc::new(postgres.clone());
+        Self::of(Arc::new(postgres.clone()), Backend::Postgres(postgres))
+    }
+
+    fn of<S>(shared: Arc<S>, backend: Backend) -> Self
+    where
+        S: KeyStore + SubjectStore + UserStore + SessionStore + TraceStore + IssuerStore + CertificateStore,
+    {
         Self {
             keys: shared.clone(),
             subjects: shared.clone(),
+            users: shared.clone(),
+            sessions: shared.clone(),
+            trace: shared.clone(),
+            issuer: shared.clone(),
             certificates: shared,
-            backend: Backend::Postgres(postgres),
+            backend,
         }
     }
 

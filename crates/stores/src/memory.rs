@@ -1,6 +1,9 @@
 //! A store that forgets everything when the process ends: for trying out and for tests.
 
 mod certificates;
+mod issuer;
+mod people;
+mod trace;
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +13,7 @@ use std::{
 use async_trait::async_trait;
 use bridgehead_auth::{
     Denial, DeniedSubject, Insertion, KeyId, KeyRecord, KeyStore, Readmission, Revocation, StoreError, SubjectStore,
-    keys::to_microsecond,
+    TraceEvent, keys::to_microsecond,
 };
 use jiff::Timestamp;
 
@@ -19,6 +22,9 @@ use jiff::Timestamp;
 pub struct Memory {
     keys: Mutex<BTreeMap<KeyId, KeyRecord>>,
     denied: Mutex<BTreeMap<String, Timestamp>>,
+    people: Mutex<people::People>,
+    trace: Mutex<Vec<TraceEvent>>,
+    issuer: Mutex<issuer::Tables>,
     acme: Mutex<certificates::Acme>,
 }
 
@@ -29,6 +35,14 @@ impl Memory {
 
     fn denied(&self) -> MutexGuard<'_, BTreeMap<String, Timestamp>> {
         self.denied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn people(&self) -> MutexGuard<'_, people::People> {
+        self.people.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn trace(&self) -> MutexGuard<'_, Vec<TraceEvent>> {
+        self.trace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -114,7 +128,7 @@ impl SubjectStore for Memory {
 mod tests {
     use std::{future::ready, sync::Arc};
 
-    use bridgehead_auth::CertificateStore;
+    use bridgehead_auth::{CertificateStore, IssuerStore, TraceStore};
 
     use super::*;
 
@@ -123,6 +137,10 @@ mod tests {
         crate::contract::key_store(|| ready(Ok(Arc::new(Memory::default()) as Arc<dyn KeyStore>))).await.unwrap();
         let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn SubjectStore>));
         crate::contract::subject_store(make).await.unwrap();
+        crate::contract::people_stores(|| ready(Ok(Arc::new(Memory::default())))).await.unwrap();
+        crate::contract::trace_store(|| ready(Ok(Arc::new(Memory::default()) as Arc<dyn TraceStore>))).await.unwrap();
+        let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn IssuerStore>));
+        crate::contract::issuer_store(make).await.unwrap();
         let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn CertificateStore>));
         crate::contract::certificate_store(make).await.unwrap();
     }

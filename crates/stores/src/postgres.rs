@@ -4,9 +4,13 @@
 
 mod certificates;
 mod error;
+mod issuer;
 mod keys;
 mod migrations;
+mod sessions;
 mod subjects;
+mod trace;
+mod users;
 
 use std::{str::FromStr, time::Duration};
 

@@ -3,9 +3,13 @@
 
 mod certificates;
 mod error;
+mod issuer;
 mod keys;
 mod migrations;
+mod sessions;
 mod subjects;
+mod trace;
+mod users;
 
 #[cfg(test)]
 #[cfg(unix)]

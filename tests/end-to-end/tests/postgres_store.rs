@@ -12,7 +12,8 @@
 use std::sync::Arc;
 
 use bridgehead_auth::{
-    CertificateStore, Insertion, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, StoreError, SubjectStore,
+    CertificateStore, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, StoreError,
+    SubjectStore, TraceStore,
 };
 use bridgehead_core::{EndpointId, ScopeSet, Secret};
 use bridgehead_harness::postgres::{Database, PASSWORD};
@@ -47,6 +48,11 @@ async fn postgres_keeps_the_contract() {
     contract::key_store(make).await.unwrap();
     let make = || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn SubjectStore>) };
     contract::subject_store(make).await.unwrap();
+    contract::people_stores(|| async { open(&Database::empty().await).await.map(Arc::new) }).await.unwrap();
+    let make = || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn TraceStore>) };
+    contract::trace_store(make).await.unwrap();
+    let make = || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn IssuerStore>) };
+    contract::issuer_store(make).await.unwrap();
     let make =
         || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn CertificateStore>) };
     contract::certificate_store(make).await.unwrap();

@@ -5,11 +5,12 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-use super::KeyText;
-use crate::secrets;
+use crate::{secrets, text::SecretKind};
 
-/// What secrets of our own begin with: issued keys and root keys.
-const PREFIXES: [&str; 2] = [KeyText::PREFIX, secrets::PREFIX];
+/// What secrets of our own begin with: those that are issued here, and root keys.
+fn prefixes() -> impl Iterator<Item = &'static str> {
+    SecretKind::ALL.into_iter().map(SecretKind::prefix).chain([secrets::PREFIX])
+}
 
 /// With or without the padding, and whatever its last bits are: what an upstream may accept.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -32,7 +33,7 @@ pub(crate) fn holds_own_secret(value: &str) -> bool {
 
 /// Whether one of the prefixes stands at the beginning of a word.
 fn has_one(text: &[u8]) -> bool {
-    PREFIXES.iter().any(|prefix| {
+    prefixes().any(|prefix| {
         let mut windows = text.windows(prefix.len()).enumerate();
         windows.any(|(at, window)| {
             let before = at.checked_sub(1).and_then(|before| text.get(before));
@@ -56,6 +57,8 @@ mod tests {
             "Bearer bhk_damaged",
             "Token token=\"bhk_x\"",
             "a,bhk_x",
+            "Bearer bha_x",
+            "bhw_x",
             "bhs_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
             &basic("alice:bhk_x"),
             &basic("bhk_x:"),

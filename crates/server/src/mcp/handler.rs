@@ -58,7 +58,8 @@ impl ServerHandler for Handler {
         info
     }
 
-    /// Shows the tools that the caller may call.
+    /// Shows the tools that the caller may call; one who signed in by OAuth also those for which they
+    /// can be asked for more.
     async fn list_tools(
         &self,
         request: Option<PaginatedRequestParams>,
@@ -73,14 +74,18 @@ impl ServerHandler for Handler {
         let tools = catalog
             .entries()
             .iter()
-            .filter(|entry| permit(&caller, &entry.tool).is_ok())
+            .filter(|entry| matches!(caller.sign_in, SignIn::OAuth { .. }) || permit(&caller, &entry.tool).is_ok())
             .map(|entry| convert::tool(&entry.tool));
         let mut list = ListToolsResult::with_all_items(tools.collect());
         if is_2026(&context) {
             list.ttl_ms = Some(LIST_TTL_MS);
             list.cache_scope = Some(match caller.sign_in {
                 SignIn::Open => CacheScope::Public,
-                SignIn::IssuedKey { .. } | SignIn::UpstreamKey | SignIn::Headers | SignIn::Local => CacheScope::Private,
+                SignIn::IssuedKey { .. }
+                | SignIn::UpstreamKey
+                | SignIn::Headers
+                | SignIn::OAuth { .. }
+                | SignIn::Local => CacheScope::Private,
             });
         }
         Ok(list)

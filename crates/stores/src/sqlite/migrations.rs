@@ -15,6 +15,8 @@ const STEPS: &[Step] = &[
     (1, "api key", include_str!("migrations/0001_api_key.sql")),
     (2, "denied subject", include_str!("migrations/0002_denied_subject.sql")),
     (3, "acme", include_str!("migrations/0003_acme.sql")),
+    (4, "people", include_str!("migrations/0004_people.sql")),
+    (5, "issuer", include_str!("migrations/0005_issuer.sql")),
 ];
 
 /// Where the steps that were done are remembered.

@@ -3,7 +3,9 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::atomic::AtomicUsize};
 
 use bridgehead_auth::{
-    CertificateStore, Denial, Insertion, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, SubjectStore,
+    CertificateStore, Denial, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, MailAddress,
+    Revocation, SessionStore, SubjectStore, TraceEvent, TraceStore, UserStore,
+    trace::{Kept, Step},
 };
 use bridgehead_core::{EndpointId, ScopeSet};
 use jiff::Timestamp;
@@ -69,6 +71,9 @@ async fn sqlite_keeps_the_contract() {
     };
     crate::contract::key_store(|| async { Ok(open().await? as Arc<dyn KeyStore>) }).await.unwrap();
     crate::contract::subject_store(|| async { Ok(open().await? as Arc<dyn SubjectStore>) }).await.unwrap();
+    crate::contract::people_stores(open).await.unwrap();
+    crate::contract::trace_store(|| async { Ok(open().await? as Arc<dyn TraceStore>) }).await.unwrap();
+    crate::contract::issuer_store(|| async { Ok(open().await? as Arc<dyn IssuerStore>) }).await.unwrap();
     crate::contract::certificate_store(|| async { Ok(open().await? as Arc<dyn CertificateStore>) }).await.unwrap();
 }
 
@@ -146,16 +151,15 @@ async fn an_older_file_is_brought_up_to_date_and_loses_nothing() {
     let _ = store.insert(record("aaaaaaaaaaaa")).await.unwrap();
     store.close().await;
     let mut stranger = place.stranger().await;
-    for sql in [
-        "DROP TABLE denied_subject",
-        "DROP TABLE acme_account",
-        "DROP TABLE acme_certificate",
-        "DROP TABLE acme_challenge",
-        "DROP TABLE acme_lease",
-        "DELETE FROM _sqlx_migrations WHERE version > 1",
-    ] {
-        sqlx::query(sql).execute(&mut stranger).await.unwrap();
-    }
+    let later: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('api_key', '_sqlx_migrations', 'sqlite_sequence')",
+    )
+    .fetch_all(&mut stranger)
+    .await
+    .unwrap();
+    let drops = later.iter().map(|table| format!("DROP TABLE \"{table}\";")).collect::<String>();
+    let first = format!("PRAGMA foreign_keys = OFF; {drops} DELETE FROM _sqlx_migrations WHERE version > 1");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(first)).execute(&mut stranger).await.unwrap();
     stranger.close().await.unwrap();
     let store = place.open().await;
     assert_eq!(store.list().await.unwrap(), [record("aaaaaaaaaaaa")]);
@@ -318,5 +322,49 @@ async fn a_row_that_was_never_written_like_this_is_reported() {
         for error in [store.denied_subjects().await.unwrap_err(), store.denied_since("key-1").await.unwrap_err()] {
             assert!(matches!(error, StoreError::Corrupt { .. }), "{damage}: {error:?}");
         }
+    }
+}
+
+/// Nobody signs in by a row that nobody wrote.
+#[tokio::test]
+async fn a_person_that_was_never_written_like_this_is_reported() {
+    for damage in [
+        "UPDATE user SET scopes = 'a\"b'",
+        "UPDATE user SET created_at = 9223372036854775807",
+        "UPDATE one_time_link SET purpose = 'first_administrator'; UPDATE session SET pepper_version = 'v1'",
+        "UPDATE one_time_link SET used_at = 9223372036854775807; UPDATE session SET expires_at = 9223372036854775807",
+        "DROP TABLE session; DROP TABLE one_time_link; DROP TABLE user",
+    ] {
+        let place = Place::new();
+        let store = place.open().await;
+        let mut stranger = place.stranger().await;
+        let people = "INSERT INTO user VALUES ('alice@example.com', NULL, 0, '', NULL, 1, NULL, NULL); \
+            INSERT INTO session VALUES ('s', 'alice@example.com', zeroblob(32), '0123abcd', 1, 2, 1); \
+            INSERT INTO one_time_link VALUES ('l', 'invitation', 'alice@example.com', zeroblob(32), '0123abcd', 1, 2, NULL)";
+        sqlx::raw_sql(people).execute(&mut stranger).await.unwrap();
+        let alice = MailAddress::parse("alice@example.com").unwrap();
+        assert!(store.find_user(&alice).await.unwrap().is_some() && store.find_link("l").await.unwrap().is_some());
+        assert!(store.find_session("s").await.unwrap().is_some());
+        let sql = format!("PRAGMA foreign_keys = OFF; {damage}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut stranger).await.unwrap();
+        let found = [
+            store.list_users().await.map(drop),
+            store.find_link("l").await.map(drop),
+            store.find_session("s").await.map(drop),
+        ];
+        let reported = found.iter().filter(|found| matches!(found, Err(StoreError::Corrupt { .. }))).count();
+        let failed = found.iter().filter(|found| found.is_err()).count();
+        assert!(reported > 0 && failed == reported, "{damage}: {found:?}");
+    }
+    for damage in
+        ["UPDATE trace_event SET step = 'dance'", "UPDATE trace_event SET outcome = ''", "DROP TABLE trace_event"]
+    {
+        let place = Place::new();
+        let store = place.open().await;
+        let kept = Kept { since: Timestamp::MIN, at_most: 10 };
+        store.append_trace(vec![TraceEvent::done(Step::Token)], kept).await.unwrap();
+        sqlx::query(damage).execute(&mut place.stranger().await).await.unwrap();
+        let error = store.trace_since(Timestamp::MIN).await.unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{damage}: {error:?}");
     }
 }
