@@ -1,5 +1,5 @@
-//! The clients that the end-to-end tests drive: the SDKs and the conformance suite from npm, with a Node of their own,
-//! and the Python SDK in a virtual environment. Installed under the target directory, again only when a lock changes.
+//! The clients that the end-to-end tests drive: the SDKs, the conformance suite and what drives the browser from npm, with
+//! a Node of their own, and the Python SDK in a virtual environment. Installed under the target directory, again only when a lock changes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,10 @@ use anyhow::{Context, Result, bail};
 use crate::process;
 use crate::workspace::Workspace;
 
+/// The lock of the npm packages and the scripts beside it.
 const SCRIPTS: &str = "tests/end-to-end/clients";
+/// Scripts in a folder below them, where they find the same packages.
+const PAGES: &str = "tests/end-to-end/pages";
 
 /// Where a test finds what is installed here; the same places before and after.
 pub(crate) struct Clients {
@@ -50,6 +53,8 @@ impl Clients {
         for file in workspace.files()? {
             if let Ok(name) = file.strip_prefix(SCRIPTS) {
                 copy(&workspace.root.join(&file), &self.scripts.join(name))?;
+            } else if let Ok(name) = file.strip_prefix(PAGES) {
+                copy(&workspace.root.join(&file), &self.scripts.join("pages").join(name))?;
             }
         }
         Ok(())

@@ -18,7 +18,7 @@ struct Tool {
     packages: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 10] = [
+const TOOLS: [Tool; 11] = [
     Tool { what: "a C compiler (cc)", probe: &["cc", "--version"], at_least: None, packages: &["gcc", "libc6-dev"] },
     Tool { what: "git", probe: &["git", "--version"], at_least: None, packages: &["git"] },
     Tool { what: "Node 20 or newer", probe: &["node", "--version"], at_least: Some((20, 0)), packages: &["nodejs"] },
@@ -43,6 +43,13 @@ const TOOLS: [Tool; 10] = [
         packages: &["postgresql-15"],
     },
     Tool { what: "Caddy 2", probe: &["caddy", "version"], at_least: Some((2, 0)), packages: &["caddy"] },
+    Tool {
+        what: "Chromium",
+        probe: &["chromium", "--version"],
+        at_least: None,
+        // Without a font there would be no letters to look at.
+        packages: &["chromium", "fonts-liberation"],
+    },
     Tool {
         what: "Pebble, an ACME authority for tests",
         // Asked for help, it fails as other Go programs do.
@@ -142,6 +149,7 @@ mod tests {
         assert_eq!(version("v20.20.2\n"), Some((20, 20)));
         assert_eq!(version("Python 3.11.7"), Some((3, 11)));
         assert_eq!(version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"), Some((15, 18)));
+        assert_eq!(version("Chromium 148.0.7778.167 built on Debian GNU/Linux 12 (bookworm)"), Some((148, 0)));
         assert_eq!(version("cc (Debian) "), None);
     }
 }

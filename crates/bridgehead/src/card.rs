@@ -2,12 +2,18 @@
 
 use std::{fmt::Write, net::SocketAddr, path::Path, sync::Arc};
 
-use bridgehead_auth::{CallerHeaders, KeyHeader};
+use bridgehead_auth::{
+    CallerHeaders, KeyHeader,
+    users::{FirstAdministrator, LINK_PATH},
+};
 use bridgehead_core::{Catalog, Secret};
 
 use crate::{
     compose::Composed,
-    config::{Settings, settings::ModeSettings},
+    config::{
+        Settings,
+        settings::{ModeSettings, RegistrationPolicy},
+    },
 };
 
 /// What stands on the card.
@@ -16,12 +22,22 @@ pub(crate) struct Facts<'a> {
     /// How keys are made; `None` where no command can.
     pub(crate) config: Option<&'a Path>,
     pub(crate) endpoint_url: String,
+    pub(crate) public_url: String,
     pub(crate) loopback: bool,
     pub(crate) admin: Option<SocketAddr>,
     /// Whether HTTPS waits for its first certificate.
     pub(crate) awaits_certificate: bool,
     pub(crate) catalog: Arc<Catalog>,
-    pub(crate) first_key: Option<&'a Secret>,
+    pub(crate) first: &'a FirstRun,
+}
+
+/// What is printed this once: how the first ones get in.
+#[derive(Default)]
+pub(crate) struct FirstRun {
+    /// An API key for whoever started the server.
+    pub(crate) key: Option<Secret>,
+    /// How the first administrator gets in; `None` where nobody signs in by OAuth.
+    pub(crate) administrator: Option<FirstAdministrator>,
 }
 
 impl<'a> Facts<'a> {
@@ -29,17 +45,18 @@ impl<'a> Facts<'a> {
         settings: &'a Settings,
         composed: &Composed,
         config: Option<&'a Path>,
-        first_key: Option<&'a Secret>,
+        first: &'a FirstRun,
     ) -> Self {
         Self {
             settings,
             config,
             endpoint_url: composed.app.endpoint_url(),
+            public_url: composed.app.public_url().as_str().trim_end_matches('/').to_owned(),
             loopback: composed.address().ip().is_loopback(),
             admin: composed.admin_address(),
             awaits_certificate: composed.awaits_certificate(),
             catalog: composed.endpoint.catalog(),
-            first_key,
+            first,
         }
     }
 }
@@ -86,7 +103,7 @@ fn sign_in(text: &mut String, facts: &Facts<'_>) {
         line(text, if index == 0 { "Sign in" } else { "  or" }, &way_in(mode));
     }
     if modes.iter().any(ModeSettings::is_issued) {
-        match facts.first_key {
+        match &facts.first.key {
             Some(key) => {
                 line(text, "Key", key.expose());
                 line(text, "", "for you@localhost, good for 24 hours, shown this once");
@@ -95,9 +112,36 @@ fn sign_in(text: &mut String, facts: &Facts<'_>) {
             None => commands(text, "Keys", &create_commands(facts)),
         }
     }
-    if let (Some(config), true) = (facts.config, modes.iter().any(|mode| !mode.is_issued())) {
+    if let Some(first) = &facts.first.administrator {
+        administrator(text, facts, first);
+    }
+    if let (Some(config), true) = (facts.config, modes.iter().any(ModeSettings::is_handed_through)) {
         line(text, "Cut off", &format!("bridgehead keys revoke SUBJECT -c {}", config.display()));
         line(text, "", "SUBJECT is the caller as the audit in the log names them");
+    }
+}
+
+/// How the first administrator gets in, and everybody after them.
+fn administrator(text: &mut String, facts: &Facts<'_>, first: &FirstAdministrator) {
+    match first {
+        FirstAdministrator::Link(link) => {
+            line(text, "First", &format!("{}{LINK_PATH}{}", facts.public_url, link.text.expose()));
+            let until = link.expires_at.strftime("%H:%M UTC");
+            line(
+                text,
+                "",
+                &format!("whoever opens this link becomes the first administrator; good once, until {until}"),
+            );
+        }
+        FirstAdministrator::Elsewhere { expires_at } => {
+            let until = expires_at.strftime("%H:%M UTC");
+            line(text, "First", "another replica made the link for the first administrator and printed it");
+            line(text, "", &format!("(with another root key; it is good until {until})"));
+        }
+        FirstAdministrator::NotNeeded => {}
+    }
+    if let Some(config) = facts.config {
+        line(text, "Teammates", &format!("bridgehead users add alice@example.com -c {}", config.display()));
     }
 }
 
@@ -117,6 +161,12 @@ fn way_in(mode: &ModeSettings) -> String {
                 if mode.is_issued() { "each with the API key made for it" } else { "with values of the system behind" };
             format!("headers {}, {whose}", named(&settings.headers))
         }
+        ModeSettings::OAuth(settings) => match settings.registration {
+            RegistrationPolicy::Open => "OAuth: enter nothing but the URL; each teammate signs in".to_owned(),
+            RegistrationPolicy::Closed => {
+                "OAuth, for clients made with `bridgehead clients add`; each teammate signs in".to_owned()
+            }
+        },
     }
 }
 
@@ -147,13 +197,14 @@ fn create_commands(facts: &Facts<'_>) -> Vec<String> {
         ModeSettings::Headers(settings) => {
             settings.headers.required().iter().map(|header| create(Some(header))).collect()
         }
+        ModeSettings::OAuth(_) => Vec::new(),
     };
     facts.settings.auth.modes().iter().filter(|mode| mode.is_issued()).flat_map(of_mode).collect()
 }
 
 /// What to choose and enter in Duvo for a mode.
 fn method(mode: &ModeSettings) -> String {
-    let own = if mode.is_issued() { "" } else { " of the system behind" };
+    let own = if mode.is_handed_through() { " of the system behind" } else { "" };
     match mode {
         ModeSettings::ApiKey(settings) if settings.header.is_bearer() => {
             format!("API key; each teammate enters their own key{own}")
@@ -165,6 +216,12 @@ fn method(mode: &ModeSettings) -> String {
             let what = if mode.is_issued() { "keys, one for each header" } else { "values" };
             format!("Custom headers, with {}; each teammate enters their own {what}{own}", named(&settings.headers))
         }
+        ModeSettings::OAuth(settings) => match settings.registration {
+            RegistrationPolicy::Open => "OAuth; client id and secret stay empty; each teammate signs in".to_owned(),
+            RegistrationPolicy::Closed => {
+                "OAuth, with the id and secret that `bridgehead clients add --preset duvo` prints".to_owned()
+            }
+        },
     }
 }
 

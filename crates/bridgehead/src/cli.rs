@@ -2,13 +2,16 @@
 //! to stderr; the exit code says by whose fault (see `Exit`).
 
 mod call;
+mod clients;
 mod completions;
 mod config;
+mod grants;
 mod keys;
 mod log;
 mod output;
 mod serve;
 mod tools;
+mod users;
 
 use std::{
     path::{Path, PathBuf},
@@ -50,6 +53,15 @@ enum Command {
     /// API keys of teammates.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// People who sign in here with a password.
+    #[command(subcommand)]
+    Users(users::Command),
+    /// OAuth clients that are made here, for platforms that cannot register themselves.
+    #[command(subcommand)]
+    Clients(clients::Command),
+    /// What teammates have connected by OAuth.
+    #[command(subcommand)]
+    Grants(grants::Command),
     /// Completions for a shell, on stdout.
     Completions {
         /// The shell.
@@ -114,6 +126,7 @@ impl From<ComposeError> for Failure {
             ComposeError::Secrets(_)
             | ComposeError::Store(_)
             | ComposeError::FirstKey(_)
+            | ComposeError::Issuer(_)
             | ComposeError::SelfSigned(_)
             | ComposeError::Tls(_)
             | ComposeError::Listen { .. } => Self::outside(with_causes(&error)),
@@ -170,6 +183,9 @@ async fn run(command: Command) -> Outcome {
         Command::Call(args) => call::run(args).await,
         Command::Config(command) => config::run(command).await,
         Command::Keys(command) => keys::run(command).await,
+        Command::Users(command) => users::run(command).await,
+        Command::Clients(command) => clients::run(command).await,
+        Command::Grants(command) => grants::run(command).await,
         Command::Completions { shell } => completions::run(shell),
     }
 }

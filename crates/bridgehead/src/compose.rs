@@ -5,6 +5,9 @@
 //! all of these → [`Composed`], which binds and serves.
 
 mod audit_log;
+mod connect;
+mod fetch;
+mod issuer;
 mod modes;
 mod probe;
 mod signal;
@@ -14,8 +17,8 @@ mod tls;
 use std::{net::SocketAddr, sync::Arc};
 
 use bridgehead_auth::{
-    CreateError, Fingerprints, IssuedKeys, NewKey, Peppers, Probe, RootKeys, SecretsError, StoreError, SubjectBlocks,
-    Vault,
+    CreateError, CsrfTokens, Fingerprints, IssuedKeys, Issuer, NewKey, Peppers, Probe, RootKeys, SecretsError,
+    Sessions, StoreError, SubjectBlocks, Trace, Users, Vault, issuer::IssuerSettingsError,
 };
 use bridgehead_core::{
     AuditSink, Catalog, Clock, Endpoint, EndpointId, OsRandomness, Pipeline, Randomness, ScopeSet, Secret, SystemClock,
@@ -23,18 +26,23 @@ use bridgehead_core::{
 };
 use bridgehead_outbound::Net;
 use bridgehead_server::{
-    App, Bound, Metrics, ServerSettings, app::Parts, ops::health::Readiness, tls::files::CertificateFiles,
+    App, Bound, Metrics, OwnKeys, ServerSettings, SignInParts, app::Parts, ops::health::Readiness,
+    tls::files::CertificateFiles,
 };
 use bridgehead_stores::{Store, StoreUrl};
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{
-    self, Fault, Faults, KeyPath, Places, Settings,
-    settings::{CertificateSettings, ModeSettings, SecretSettings, StoreSettings},
+use crate::{
+    card::FirstRun,
+    config::{
+        self, Fault, Faults, KeyPath, Places, Settings,
+        settings::{CertificateSettings, ModeSettings, SecretSettings, StoreSettings},
+    },
 };
 
 pub use audit_log::AuditLog;
+pub use issuer::for_commands as issuer_for_commands;
 pub use signal::told_to_stop;
 
 /// Whom the key of the first run is for.
@@ -91,6 +99,9 @@ pub enum ComposeError {
     /// The key of the first run could not be made.
     #[error(transparent)]
     FirstKey(#[from] CreateError),
+    /// The authorization server cannot be what the settings say.
+    #[error(transparent)]
+    Issuer(#[from] IssuerSettingsError),
     /// The certificate that nobody trusts could not be made.
     #[error(transparent)]
     SelfSigned(#[from] bridgehead_server::tls::self_signed::SelfSignedError),
@@ -108,8 +119,8 @@ pub enum ComposeError {
     },
 }
 
-/// The keys that are issued here, what is known of callers who have none, and the store all of it
-/// lives in.
+/// The keys that are issued here, what is known of callers who have none, the people who sign in, and
+/// the store all of it lives in.
 pub struct Keyring {
     /// Makes, lists, revokes and checks keys.
     pub keys: Arc<IssuedKeys>,
@@ -117,13 +128,23 @@ pub struct Keyring {
     pub blocks: SubjectBlocks,
     /// Names callers by what they hand over for the system behind.
     pub fingerprints: Fingerprints,
+    /// Adds users and checks who signs in.
+    pub users: Arc<Users>,
+    /// Browser sessions of users.
+    pub sessions: Arc<Sessions>,
+    /// Protects forms against other sites.
+    pub csrf: CsrfTokens,
+    /// How clients tried to connect.
+    pub trace: Trace,
     /// Seals what has to be read again.
     pub vault: Vault,
     /// Where they live.
     pub store: Arc<Store>,
+    /// What all keys are derived from.
+    roots: RootKeys,
 }
 
-/// Opens the store and the root keys: all that the `keys` command needs.
+/// Opens the store and the root keys: all that the commands on keys, users, clients and grants need.
 ///
 /// # Errors
 /// The root keys cannot be read or made, or the store cannot be opened.
@@ -135,11 +156,22 @@ pub async fn keyring(settings: &Settings, ambient: &Ambient) -> Result<Keyring, 
         StoreSettings::Postgres(url) => StoreUrl::Postgres(url.clone()),
     };
     let store = Arc::new(Store::open(&url).await?);
-    let keys =
-        IssuedKeys::new(store.keys.clone(), Peppers::derive(&roots), ambient.clock.clone(), ambient.randomness.clone());
-    let blocks = SubjectBlocks::new(store.subjects.clone(), ambient.clock.clone());
-    let (fingerprints, vault) = (Fingerprints::derive(&roots), Vault::derive(&roots));
-    Ok(Keyring { keys: Arc::new(keys), blocks, fingerprints, vault, store })
+    let (clock, randomness) = (&ambient.clock, &ambient.randomness);
+    let keys = IssuedKeys::new(store.keys.clone(), Peppers::derive(&roots), clock.clone(), randomness.clone());
+    let users = Users::new(store.users.clone(), &roots, clock.clone(), randomness.clone());
+    let sessions = Sessions::new(store.sessions.clone(), &roots, clock.clone(), randomness.clone());
+    Ok(Keyring {
+        keys: Arc::new(keys),
+        blocks: SubjectBlocks::new(store.subjects.clone(), clock.clone()),
+        fingerprints: Fingerprints::derive(&roots),
+        vault: Vault::derive(&roots),
+        users: Arc::new(users),
+        sessions: Arc::new(sessions),
+        csrf: CsrfTokens::derive(&roots, clock.clone(), randomness.clone()),
+        trace: Trace::new(store.trace.clone(), clock.clone()),
+        store,
+        roots,
+    })
 }
 
 fn root_keys(settings: &SecretSettings, ambient: &Ambient) -> Result<RootKeys, ComposeError> {
@@ -256,11 +288,14 @@ pub struct Composed {
     pub keyring: Keyring,
     /// The tools and the pipeline in front of them.
     pub endpoint: Arc<Endpoint>,
+    /// The authorization server, where teammates sign in by OAuth.
+    pub issuer: Option<Arc<Issuer>>,
     bound: Bound,
     admin: Option<Bound>,
     tls: Option<tls::Opened>,
     /// The second listener, which sends browsers on to HTTPS.
     http: Option<Bound>,
+    clock: Arc<dyn Clock>,
 }
 
 /// Builds the app and binds its addresses. Nothing is answered before [`Composed::serve`].
@@ -282,12 +317,20 @@ pub async fn compose(
     let id = EndpointId::main();
     let endpoint =
         Arc::new(Endpoint::new(id.clone(), settings.name.clone(), settings.instructions.clone(), catalog, pipeline));
-    let around = modes::Around { settings, places, ambient, keyring: &keyring, from_code: &from_code };
-    let modes = Arc::new(modes::modes(&around, &id)?);
     let bound = bind(settings.server.listen).await?;
+    let server = server_settings(&settings.server, bound.address());
+    let issuer = issuer::issuer(
+        settings,
+        places,
+        &server.public_url,
+        &endpoint,
+        &issuer::Around { ambient, keyring: &keyring },
+    )?;
+    let around =
+        modes::Around { settings, places, ambient, keyring: &keyring, from_code: &from_code, issuer: issuer.as_ref() };
+    let modes = Arc::new(modes::modes(&around, &id)?);
     let admin = bind_one_more(settings.server.admin_listen).await?;
     let http = bind_one_more(settings.server.tls.as_ref().and_then(|tls| tls.http_listen)).await?;
-    let server = server_settings(&settings.server, bound.address());
     let tls = match &settings.server.tls {
         Some(tls) => {
             let public_url = &server.public_url;
@@ -307,13 +350,33 @@ pub async fn compose(
     let parts = Parts {
         endpoint: endpoint.clone(),
         modes,
+        sign_in: issuer.clone().map(|issuer| sign_in(settings, issuer, &keyring)),
+        connect: connect::parts(&settings.auth),
         readiness,
         metrics,
         clock: ambient.clock.clone(),
         randomness: ambient.randomness.clone(),
     };
     let app = App::new(&server, bound.address(), parts);
-    Ok(Composed { app, keyring, endpoint, bound, admin, tls, http })
+    Ok(Composed { app, keyring, endpoint, issuer, bound, admin, tls, http, clock: ambient.clock.clone() })
+}
+
+fn sign_in(settings: &Settings, issuer: Arc<Issuer>, keyring: &Keyring) -> SignInParts {
+    let own_keys = settings.auth.modes().iter().find_map(|mode| match mode {
+        ModeSettings::ApiKey(api_key) if mode.is_issued() => Some(OwnKeys {
+            keys: keyring.keys.clone(),
+            header: (!api_key.header.is_bearer()).then(|| api_key.header.title()),
+        }),
+        _ => None,
+    });
+    SignInParts {
+        issuer,
+        users: keyring.users.clone(),
+        sessions: keyring.sessions.clone(),
+        csrf: keyring.csrf.clone(),
+        trace: keyring.trace.clone(),
+        keys: own_keys,
+    }
 }
 
 async fn bind_one_more(address: Option<SocketAddr>) -> Result<Option<Bound>, ComposeError> {
@@ -365,6 +428,18 @@ impl Composed {
         self.http.as_ref().map(Bound::address)
     }
 
+    /// How the first ones get in, where nobody does yet: to be printed once, and never logged.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub(crate) async fn first_run(&self, settings: &Settings, ambient: &Ambient) -> Result<FirstRun, ComposeError> {
+        let administrator = match settings.auth.oauth() {
+            Some(_) => Some(self.keyring.users.first_administrator().await?),
+            None => None,
+        };
+        Ok(FirstRun { key: self.first_key(settings, ambient).await?, administrator })
+    }
+
     /// On loopback with an empty store, whoever starts the server is the one who wants to try it:
     /// makes them one key, good for a day. `None` where that does not hold.
     ///
@@ -390,7 +465,7 @@ impl Composed {
 
     /// Serves until `shutdown` fires and running calls have ended, then gives back what is held.
     pub async fn serve(self, shutdown: CancellationToken) {
-        let Self { app, keyring, endpoint, bound, admin, tls, http } = self;
+        let Self { app, keyring, endpoint, issuer, bound, admin, tls, http, clock } = self;
         let (tls, keep_fresh) = tls.map(|opened| (opened.tls, opened.keep_fresh)).unzip();
         let admin = async {
             if let Some(admin) = admin {
@@ -408,8 +483,15 @@ impl Composed {
                 keep_fresh(shutdown.clone()).await;
             }
         };
-        tokio::join!(bound.serve(app.clone(), tls.clone(), shutdown.clone()), admin, redirects, fresh);
+        let sweep = async {
+            if let Some(issuer) = issuer {
+                issuer::sweep(&issuer, &*clock, &shutdown).await;
+            }
+        };
+        tokio::join!(bound.serve(app.clone(), tls.clone(), shutdown.clone()), admin, redirects, fresh, sweep);
         keyring.keys.settle().await;
+        keyring.sessions.settle().await;
+        keyring.trace.settle().await;
         for named in endpoint.catalog().sources() {
             named.source.close().await;
         }

@@ -211,8 +211,8 @@ impl Server {
     #[expect(clippy::print_stdout, reason = "the card is this function's result")]
     pub async fn serve(self) -> Result<(), Error> {
         let (composed, settings, ambient) = self.compose().await?;
-        let first_key = composed.first_key(&settings, &ambient).await?;
-        println!("{}", card::card(&card::Facts::of(&settings, &composed, None, first_key.as_ref())));
+        let first = composed.first_run(&settings, &ambient).await?;
+        println!("{}", card::card(&card::Facts::of(&settings, &composed, None, &first)));
         composed.serve(compose::told_to_stop()).await;
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::Request,
     http::header,
     middleware::{from_fn, from_fn_with_state},
     response::Response,
@@ -16,14 +16,19 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
-    ServerSettings,
+    ConnectParts, ServerSettings, SignInParts, account,
+    browser::{self, OwnOrigin},
+    connect::{self, ConnectPage},
     gate::Gate,
     http::{
-        RequestRefusal, access_log, client_address, client_address::Proxies, client_hosts, cors, going_down, origin,
-        refuse, request_id,
+        RequestRefusal, access_log, body::Bodies, client_address, client_address::Proxies, client_hosts, cors,
+        going_down, origin, refuse, request_id, session_cookie::SessionCookie,
     },
+    login,
     mcp::McpService,
+    oauth::{self, AuthorizationServer, Connecting, Inner, MAX_FORM_BYTES},
     ops::{self, health::Readiness, metrics::Metrics},
+    pages::Site,
 };
 
 /// Everything a running server shares between requests. Cheap to clone.
@@ -49,6 +54,10 @@ pub struct Parts {
     pub endpoint: Arc<Endpoint>,
     /// The ways to sign in.
     pub modes: Arc<Modes>,
+    /// Signing in by OAuth; `None` without that mode.
+    pub sign_in: Option<SignInParts>,
+    /// What the connect page says.
+    pub connect: ConnectParts,
     /// What `/readyz` asks.
     pub readiness: Readiness,
     /// What `/metrics` shows.
@@ -74,7 +83,13 @@ impl App {
             settings,
             stop.clone(),
         );
-        let gate = Gate::new(parts.endpoint.clone(), parts.modes, parts.clock.clone(), settings, mcp);
+        let bodies = Bodies {
+            clock: parts.clock.clone(),
+            max_bytes: settings.max_body_bytes,
+            timeout: settings.receive_timeout,
+        };
+        let connecting = parts.sign_in.as_ref().map(|sign_in| Connecting::new(sign_in.trace.clone()));
+        let gate = Gate::new(parts.endpoint.clone(), parts.modes, bodies.clone(), mcp, connecting);
         let origins = origin::AllowedOrigins::new(&public_url, address, &settings.allowed_origins);
         let hosts = client_hosts::AllowedHosts::new(&public_url, address, &settings.allowed_hosts);
 
@@ -89,10 +104,12 @@ impl App {
             // Before CORS, so that a foreign page learns nothing, not even from a preflight.
             .layer(from_fn_with_state(origins, origin::check));
 
+        let own_origin = origin::AllowedOrigins::new(&public_url, address, &[]);
+        let beside = Beside { endpoint: parts.endpoint.clone(), bodies, own_origin };
+
         let guarded = Router::new()
             .merge(endpoint)
-            .route("/", get(ops::front::page))
-            .with_state(ops::front::Front::new(&public_url, &settings.path, &parts.endpoint.name))
+            .merge(beside.router(settings, parts.sign_in, parts.connect))
             .fallback(not_found)
             // Everywhere but on health: a load balancer asks for that by address.
             .layer(from_fn_with_state(hosts, client_hosts::check))
@@ -144,8 +161,67 @@ impl App {
     /// The endpoint's address as teammates type it.
     #[must_use]
     pub fn endpoint_url(&self) -> String {
-        format!("{}{}", self.public_url.as_str().trim_end_matches('/'), self.path)
+        endpoint_url(&self.public_url, &self.path)
     }
+}
+
+fn endpoint_url(public_url: &Url, path: &str) -> String {
+    format!("{}{path}", public_url.as_str().trim_end_matches('/'))
+}
+
+/// What stands beside the endpoint: signing in by OAuth, where there is that, and the connect page.
+struct Beside {
+    endpoint: Arc<Endpoint>,
+    bodies: Bodies,
+    own_origin: origin::AllowedOrigins,
+}
+
+impl Beside {
+    fn router(self, settings: &ServerSettings, sign_in: Option<SignInParts>, connect: ConnectParts) -> Router {
+        let site = Site { name: self.endpoint.name.clone() };
+        let endpoint_url = endpoint_url(&settings.public_url, &settings.path);
+        let server = sign_in.map(|sign_in| {
+            AuthorizationServer::new(Inner {
+                parts: sign_in,
+                site: site.clone(),
+                endpoint: self.endpoint.clone(),
+                endpoint_url: endpoint_url.clone(),
+                cookie: SessionCookie::new(&settings.public_url),
+                bodies: self.bodies.at_most(MAX_FORM_BYTES),
+                clock: self.bodies.clock.clone(),
+            })
+        });
+        // Without OAuth there is nothing at its paths, and clients do not look any further.
+        let own_origin = self.own_origin;
+        let sign_in =
+            server.clone().map_or_else(Router::new, |server| sign_in_routes(server, own_origin, &settings.path));
+        let connect = ConnectPage {
+            parts: Arc::new(connect),
+            site,
+            endpoint: self.endpoint,
+            endpoint_url,
+            reach: connect::reach(&settings.public_url),
+            server,
+        };
+        sign_in.route("/", get(connect::page).with_state(connect))
+    }
+}
+
+/// Everything that belongs to signing in by OAuth, for an endpoint at `path`.
+fn sign_in_routes(server: AuthorizationServer, own_origin: origin::AllowedOrigins, path: &str) -> Router {
+    let own_origin = OwnOrigin { origins: own_origin, server: server.clone() };
+    let for_clients = oauth::for_clients(path)
+        // Below CORS: what is set further out would stand before it, and refuse preflights.
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(oauth::cors());
+    oauth::for_browsers()
+        .merge(login::routes())
+        .merge(account::routes())
+        // Forms are taken from our own pages alone.
+        .layer(from_fn_with_state(own_origin, browser::check_origin))
+        .merge(for_clients)
+        .merge(oauth::for_servers())
+        .with_state(server)
 }
 
 async fn security_headers(request: Request, next: axum::middleware::Next) -> Response {
@@ -164,6 +240,7 @@ async fn not_found(request: Request) -> Response {
     refuse(RequestRefusal::NotFound, &message)
 }
 
-async fn method_not_allowed(State(()): State<()>) -> Response {
-    refuse(RequestRefusal::MethodNotAllowed, "This path answers GET alone.")
+async fn method_not_allowed() -> Response {
+    let message = "This path does not answer this method. The header `Allow` names those that it answers.";
+    refuse(RequestRefusal::MethodNotAllowed, message)
 }

@@ -3,124 +3,127 @@
 //!
 //! It does not judge arguments and does not run anything: that is the pipeline's.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Json,
-    body::Body,
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
 use bridgehead_auth::Modes;
-use bridgehead_core::{CallError, Caller, Clock, Endpoint, Refusal, RequestId, permit};
-use bytes::Bytes;
+use bridgehead_core::{CallError, Caller, Endpoint, Refusal, RequestId, ScopeSet, permit};
 use http::{HeaderValue, Method, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Value, json};
 
 use crate::{
-    ServerSettings,
-    http::{RequestRefusal, refuse, refuse_as},
+    http::{RequestRefusal, body::Bodies, refuse, refuse_as},
     mcp::{
         McpService,
         message::{Message, Unreadable},
     },
+    oauth::Connecting,
 };
+
+/// How much of a request is taken in whose sender is not let in, in bytes.
+const MAX_REJECTED_BYTES: usize = 64 * 1024;
 
 /// What the gate needs. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Gate {
     endpoint: Arc<Endpoint>,
     modes: Arc<Modes>,
-    clock: Arc<dyn Clock>,
-    max_body_bytes: usize,
-    receive_timeout: Duration,
+    bodies: Bodies,
     mcp: McpService,
+    connecting: Option<Connecting>,
 }
 
 impl Gate {
-    pub(crate) fn new(
+    pub(crate) const fn new(
         endpoint: Arc<Endpoint>,
         modes: Arc<Modes>,
-        clock: Arc<dyn Clock>,
-        settings: &ServerSettings,
+        bodies: Bodies,
         mcp: McpService,
+        connecting: Option<Connecting>,
     ) -> Self {
-        Self {
-            endpoint,
-            modes,
-            clock,
-            max_body_bytes: settings.max_body_bytes,
-            receive_timeout: settings.receive_timeout,
-            mcp,
-        }
+        Self { endpoint, modes, bodies, mcp, connecting }
     }
 
-    /// Reads the body whole, within the limits on size and time.
-    async fn receive(&self, body: Body) -> Result<Bytes, Response> {
-        let body = Limited::new(body, self.max_body_bytes);
-        let collected = tokio::select! {
-            collected = body.collect() => collected,
-            () = self.clock.sleep(self.receive_timeout) => {
-                return Err(refuse(RequestRefusal::BodyTooSlow, "The request body did not arrive in time. Send it again."));
-            }
-        };
-        collected.map(http_body_util::Collected::to_bytes).map_err(|error| {
-            if error.downcast_ref::<LengthLimitError>().is_some() {
-                let message =
-                    format!("The request body is larger than {} bytes. Send less in one call.", self.max_body_bytes);
-                refuse(RequestRefusal::BodyTooLarge, &message)
-            } else {
-                tracing::debug!(error, "a request body could not be read");
-                refuse(RequestRefusal::BodyUnreadable, "The request body ended early. Send it again.")
-            }
-        })
-    }
-
-    /// Refuses calls of tools whose scope the caller lacks. An unknown tool passes: the pipeline
+    /// What the caller may not call, as its scope is not theirs. An unknown tool passes: the pipeline
     /// answers it.
-    fn permit(&self, caller: &Caller, message: &Message) -> Result<(), (Option<Value>, Refusal)> {
+    fn not_permitted(&self, caller: &Caller, message: &Message) -> Option<NotPermitted> {
         let catalog = self.endpoint.catalog();
+        let mut refused: Option<NotPermitted> = None;
         for (id, tool) in message.tool_calls() {
-            if let Some(entry) = catalog.find(tool) {
-                permit(caller, &entry.tool).map_err(|refusal| (id.cloned(), refusal))?;
-            }
+            let Some(entry) = catalog.find(tool) else { continue };
+            let Err(refusal) = permit(caller, &entry.tool) else { continue };
+            let first =
+                refused.get_or_insert_with(|| NotPermitted { id: id.cloned(), refusal, needed: caller.scopes.clone() });
+            // It was read as one when the catalog was built.
+            let _ = first.needed.insert(&entry.tool.scope);
         }
-        Ok(())
+        refused
     }
+}
+
+impl Gate {
+    /// Takes the body in before it answers: a connection whose request has not arrived whole when its
+    /// answer is written is closed without a word, and a client that has just been told to sign in
+    /// sends its next request on it.
+    async fn rejected(&self, request: Request, rejection: &bridgehead_auth::Rejection) -> Response {
+        let waits_for_us = request.headers().contains_key(header::EXPECT);
+        let whole = !waits_for_us && self.bodies.at_most(MAX_REJECTED_BYTES).receive(request.into_body()).await.is_ok();
+        let mut response = refuse_as(rejection.kind.status(), rejection.denied.code(), &rejection.message);
+        let challenge = rejection.www_authenticate.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if !whole {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// The first call of a message that the caller may not make.
+struct NotPermitted {
+    /// The id of its request.
+    id: Option<Value>,
+    refusal: Refusal,
+    /// All that the message needs, and what the caller has: what to ask for at once.
+    needed: ScopeSet,
 }
 
 pub(crate) async fn handle(State(gate): State<Gate>, request: Request) -> Response {
     let caller = match gate.modes.authenticate(request.headers()).await {
         Ok(caller) => caller,
-        Err(rejection) => return rejected(&rejection),
+        Err(rejection) => {
+            if let Some(connecting) = &gate.connecting {
+                connecting.challenged(&request, &rejection.denied);
+            }
+            return gate.rejected(request, &rejection).await;
+        }
     };
+    if let Some(connecting) = &gate.connecting {
+        connecting.called(&request, &caller);
+    }
     let (mut parts, body) = request.into_parts();
     if parts.method != Method::POST {
         return not_a_post();
     }
-    let bytes = match gate.receive(body).await {
+    let bytes = match gate.bodies.receive(body).await {
         Ok(bytes) => bytes,
-        Err(response) => return response,
+        Err(fault) => return refuse(fault.refusal(), &fault.to_string()),
     };
     let message = match Message::parse(bytes) {
         Ok(message) => message,
         Err(unreadable) => return malformed(&unreadable),
     };
-    if let Err((id, refusal)) = gate.permit(&caller, &message) {
+    if let Some(refused) = gate.not_permitted(&caller, &message) {
         let request_id = parts.extensions.get::<RequestId>().map(ToString::to_string).unwrap_or_default();
-        return forbidden(id, refusal, &request_id);
+        return gate.forbidden(refused, &request_id);
     }
     parts.extensions.insert(Arc::new(caller));
     gate.mcp.answer(parts, message).await
-}
-
-fn rejected(rejection: &bridgehead_auth::Rejection) -> Response {
-    let mut response = refuse_as(rejection.kind.status(), rejection.denied.code(), &rejection.message);
-    if let Some(challenge) = rejection.www_authenticate.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-    }
-    response
 }
 
 /// GET would open a stream of the server's own messages, DELETE would end a session; there is
@@ -140,19 +143,18 @@ fn malformed(unreadable: &Unreadable) -> Response {
     (StatusCode::BAD_REQUEST, Json(body)).into_response()
 }
 
-fn forbidden(id: Option<Value>, refusal: Refusal, request_id: &str) -> Response {
-    let scope = match &refusal {
-        Refusal::NotPermitted { needed, .. } => needed.clone(),
-        _ => String::new(),
-    };
-    let error = CallError::from(refusal);
-    let mut body = json!({"jsonrpc": "2.0", "error": {"code": -32001, "message": error.to_string(), "data": error.to_object(request_id)}});
-    if let (Some(id), Some(object)) = (id, body.as_object_mut()) {
-        object.insert("id".into(), id);
+impl Gate {
+    fn forbidden(&self, refused: NotPermitted, request_id: &str) -> Response {
+        let NotPermitted { id, refusal, needed } = refused;
+        let error = CallError::from(refusal);
+        let mut body = json!({"jsonrpc": "2.0", "error": {"code": -32001, "message": error.to_string(), "data": error.to_object(request_id)}});
+        if let (Some(id), Some(object)) = (id, body.as_object_mut()) {
+            object.insert("id".into(), id);
+        }
+        let mut response = (StatusCode::FORBIDDEN, Json(body)).into_response();
+        if let Ok(challenge) = HeaderValue::from_str(&self.modes.insufficient_scope(&needed)) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
     }
-    let mut response = (StatusCode::FORBIDDEN, Json(body)).into_response();
-    if let Ok(challenge) = HeaderValue::from_str(&format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-    }
-    response
 }

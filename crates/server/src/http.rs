@@ -2,6 +2,7 @@
 //! [`crate::app::App::new`].
 
 pub mod access_log;
+pub(crate) mod body;
 pub mod client_address;
 pub mod client_hosts;
 pub mod cors;
@@ -9,6 +10,7 @@ pub mod going_down;
 pub mod origin;
 pub mod refusal;
 pub mod request_id;
+pub(crate) mod session_cookie;
 
 use axum::{
     Json,

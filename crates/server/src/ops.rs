@@ -1,5 +1,4 @@
-//! What operators and passers-by see: health, metrics, the front page.
+//! What operators see: health and metrics.
 
-pub mod front;
 pub mod health;
 pub mod metrics;

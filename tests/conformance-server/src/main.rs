@@ -4,12 +4,9 @@
 //! `bridgehead-conformance-server open` asks nobody for a key; `… keys FILE` asks for one, and
 //! prints one on the card.
 
-mod tools;
-
 use std::process::ExitCode;
 
 use bridgehead::{Error, Server};
-use tools::ConformanceTools;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -34,7 +31,7 @@ async fn serve(arguments: &[&str]) -> Result<(), Error> {
             return Ok(());
         }
     };
-    server.toolbox(ConformanceTools).tool(tools::json_schema_2020_12()).tool(tools::header_parameter()).serve().await
+    bridgehead_conformance_server::tools().into_iter().fold(server, Server::tool).serve().await
 }
 
 #[expect(clippy::print_stderr, reason = "a test program talks to its caller on stderr")]

@@ -1,4 +1,4 @@
-//! What the tests under `tests/` share: the SDK scripts, and a proxy that adds a key.
+//! What the tests under `tests/` share: the SDK scripts, a browser with somebody in front of it, and a proxy that adds a key.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,7 +8,13 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+pub mod browser;
+pub mod conformance;
+pub mod duvo;
 pub mod hunt;
+pub mod oauth;
 pub mod proxy;
 pub mod sample;
 pub mod sdk;
+pub mod signing_in;
+pub mod teammates;

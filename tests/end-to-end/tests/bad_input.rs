@@ -13,6 +13,10 @@
 use bridgehead_harness::{TestServer, WAREHOUSE_TABLES};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 const CONFIG: &str = r#"
 name = "Stock"
@@ -234,7 +238,7 @@ async fn a_key_that_may_only_read() {
     .await;
     assert_eq!(answer.status, 403, "{}", answer.text);
     assert!(answer.header("www-authenticate").contains("error=\"insufficient_scope\""));
-    assert!(answer.header("www-authenticate").contains("scope=\"tools:write\""));
+    assert!(answer.header("www-authenticate").contains("scope=\"tools:read tools:write\""));
     assert_eq!(answer.json()["error"]["data"]["code"], "not_permitted");
     assert_eq!(answer.json()["id"], 7);
     let (_, still) =
@@ -399,5 +403,32 @@ async fn a_database_that_is_locked_or_gone() {
     assert!(!error.to_string().contains(database.to_str().unwrap()), "a path is nobody's business: {error}");
     assert!(!database.exists(), "an empty database must not take its place");
     assert_eq!(send(server.client().get(&ready)).await.status, 503);
+    server.stop().await;
+}
+
+/// A4: who is told to sign in asks for the metadata on the same connection, also where head and body of
+/// the first request were sent apart, as Python's clients do.
+#[tokio::test]
+async fn a_refused_client_can_go_on_with_its_connection() {
+    let server = server().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
+         accept: application/json, text/event-stream\r\ncontent-length: 2\r\n\r\n",
+        server.address
+    );
+    for round in 0..2 {
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // On this one thread the server has done by then all that it can do without the body.
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        stream.write_all(b"{}").await.unwrap();
+        let mut answer = vec![0; 16 * 1024];
+        let read = stream.read(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer[..read]);
+        assert!(answer.starts_with("HTTP/1.1 401 "), "request {round}: {answer:?}");
+        assert!(!answer.to_lowercase().contains("connection: close"), "request {round}: {answer:?}");
+    }
     server.stop().await;
 }

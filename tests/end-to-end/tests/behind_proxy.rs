@@ -186,7 +186,9 @@ async fn behind_a_real_caddy() {
         ] {
             let answer = connection.send(path, headers, body).await.unwrap();
             assert_eq!(answer.status(), status, "{path}: {answer:?}");
-            let whole = format!("{:?} {}", answer.head.headers, answer.body);
+            // The namespace of SVG is a name, and no address.
+            let page = answer.body.replace("http://www.w3.org/2000/svg", "");
+            let whole = format!("{:?} {page}", answer.head.headers);
             for inside in [address.to_string().as_str(), "evil.example", "203.0.113.66", "http://"] {
                 assert!(!whole.contains(inside), "{path} tells {inside}: {whole}");
             }

@@ -11,13 +11,12 @@
     reason = "these are tests"
 )]
 
-use std::path::{Path, PathBuf};
-
-use bridgehead_end_to_end::{proxy, sdk::installed};
+use bridgehead_end_to_end::{
+    conformance::{SETS, baseline, run_set, suite},
+    proxy,
+};
 use bridgehead_harness::process::{Served, binary};
 use tokio::process::Command;
-
-const SETS: [&str; 2] = ["2025-11-25", "2026-07-28"];
 
 /// Scenarios that the suite runs without scoring them; here they count. Each with the set that
 /// has it.
@@ -29,36 +28,10 @@ const UNSCORED: [(&str, &str); 5] = [
     ("http-custom-header-server-validation", "2026-07-28"),
 ];
 
-fn baseline(set: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/conformance-baseline-{set}.yaml"))
-}
-
 async fn server(arguments: &[&str]) -> Served {
     let mut command = Command::new(binary("bridgehead-conformance-server"));
     command.args(arguments);
     Served::from(command).await
-}
-
-async fn suite(url: &str, arguments: &[&str]) -> (Option<i32>, String) {
-    let clients = installed("E2E_CLIENTS_DIR").join("node_modules");
-    let output = Command::new(clients.join("node/bin/node"))
-        .arg(clients.join("@modelcontextprotocol/conformance/dist/index.js"))
-        .args(["server", "--url", url])
-        .args(arguments)
-        .output()
-        .await
-        .expect("the suite runs");
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    (output.status.code(), said)
-}
-
-/// A set against the baseline: nothing fails that the baseline does not name, and nothing that
-/// it names passes.
-async fn run_set(url: &str, set: &str) {
-    let baseline = baseline(set);
-    let (code, said) = suite(url, &["--requirements", set, "--expected-failures", baseline.to_str().unwrap()]).await;
-    assert_eq!(code, Some(0), "{set}:\n{said}");
-    assert!(said.contains("tools-call-simple-text"), "the suite ran no scenario that is known:\n{said}");
 }
 
 #[tokio::test]
@@ -74,7 +47,8 @@ async fn both_sets_of_requirements_hold() {
 async fn what_the_suite_does_not_score_holds_as_well() {
     let served = server(&["open"]).await;
     for (scenario, set) in UNSCORED {
-        let (code, said) = suite(&served.url, &["--scenario", scenario, "--spec-version", set]).await;
+        let (code, said) =
+            suite(&["server", "--url", &served.url, "--scenario", scenario, "--spec-version", set]).await;
         assert_eq!(code, Some(0), "{scenario} {set}:\n{said}");
     }
     served.terminate().await;
@@ -90,7 +64,8 @@ async fn both_sets_hold_behind_keys() {
     for set in SETS {
         run_set(&proxy, set).await;
     }
-    let (code, said) = suite(&served.url, &["--scenario", "tools-list", "--spec-version", "2025-11-25"]).await;
+    let (code, said) =
+        suite(&["server", "--url", &served.url, "--scenario", "tools-list", "--spec-version", "2025-11-25"]).await;
     assert_ne!(code, Some(0), "without the proxy the key is missing, so the suite must fail:\n{said}");
     served.terminate().await;
 }

@@ -16,6 +16,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bridgehead_end_to_end::oauth::{ALICE, CALLBACK, PASSWORD, Site};
 use bridgehead_harness::{
     TestServer,
     process::{binary, repository},
@@ -112,7 +113,12 @@ async fn sign_ins(server: &TestServer, text: &str) -> Vec<SignIn> {
     let key = async |header| server.key_in(header, "you@localhost", &scopes, None).await.1;
     let (is_upstream, own) = (has("verify = \"upstream\""), || "of-the-system-behind".to_owned());
     let mut ways = Vec::new();
-    if has("mode = \"headers\"") && is_upstream {
+    if text.lines().any(|line| line.starts_with("mode = \"oauth\"")) {
+        server.user(ALICE, PASSWORD, &scopes).await;
+        let site = Site::of(&[server]);
+        let tokens = site.connect(&site.public_client(CALLBACK).await).await;
+        ways.push(vec![("authorization", format!("Bearer {}", tokens["access_token"].as_str().unwrap()))]);
+    } else if has("mode = \"headers\"") && is_upstream {
         ways.push(vec![("x-api-key", own()), ("x-tenant", own())]);
     } else if has("mode = \"headers\"") {
         ways.push(vec![("x-api-key", key(Some("X-Api-Key")).await), ("x-tenant", key(Some("X-Tenant")).await)]);

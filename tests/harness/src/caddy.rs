@@ -44,7 +44,7 @@ impl Caddy {
         let place = directory.path().display();
         let port = address.port();
         let caddyfile = format!(
-            "{{\n  admin off\n  skip_install_trust\n  auto_https disable_redirects\n  storage file_system {place}/data\n}}\n\
+            "{{\n  debug\n  admin off\n  skip_install_trust\n  auto_https disable_redirects\n  storage file_system {place}/data\n}}\n\
              https://{name}:{port} {{\n  bind 127.0.0.1\n  tls internal\n{site}\n}}\n"
         );
         std::fs::write(directory.path().join("Caddyfile"), caddyfile).expect("a file for Caddy");
@@ -70,7 +70,8 @@ impl Caddy {
                 panic!("Caddy does not start: {said}");
             };
             ready.0 |= line.contains("serving initial configuration");
-            ready.1 |= line.contains("certificate obtained successfully");
+            // Said at the level of `debug` alone. That it was obtained is said before it can be shown.
+            ready.1 |= line.contains("added certificate to cache");
             said.push_str(&line);
             said.push('\n');
         }

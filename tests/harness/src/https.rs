@@ -99,16 +99,27 @@ impl Connection {
     /// # Errors
     /// As the connection says.
     pub async fn send(&mut self, path: &str, headers: &[(&str, &str)], json: Option<String>) -> hyper::Result<Answer> {
-        let mut request = Request::builder().method(if json.is_some() { "POST" } else { "GET" });
+        let Some(json) = json else { return self.request("GET", path, headers, String::new()).await };
+        let of_json = [("content-type", "application/json"), ("accept", "application/json, text/event-stream")];
+        self.request("POST", path, &[headers, of_json.as_slice()].concat(), json).await
+    }
+
+    /// Sends a request with these headers and this body, and nothing else but the host.
+    ///
+    /// # Errors
+    /// As the connection says.
+    pub async fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> hyper::Result<Answer> {
+        let mut request = Request::builder().method(method);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if json.is_some() {
-            request = request
-                .header("content-type", "application/json")
-                .header("accept", "application/json, text/event-stream");
-        }
-        let body = Full::from(json.unwrap_or_default());
+        let body = Full::from(body);
         let answer = match &mut self.sender {
             Sender::Http1(sender) => {
                 sender.ready().await?;

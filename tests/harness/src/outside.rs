@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     io,
     net::{IpAddr, Ipv4Addr},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use bridgehead_outbound::{Net, Resolve};
@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
 };
 use tokio_rustls::{
     TlsAcceptor,
@@ -34,6 +34,13 @@ impl Names {
     pub fn here(names: &[&str]) -> Self {
         Self(names.iter().map(|name| ((*name).to_owned(), IpAddr::V4(Ipv4Addr::LOCALHOST))).collect())
     }
+
+    /// And one that leads there.
+    #[must_use]
+    pub fn and(mut self, name: &str, address: IpAddr) -> Self {
+        self.0.insert(name.to_owned(), address);
+        self
+    }
 }
 
 impl Resolve for Names {
@@ -43,9 +50,12 @@ impl Resolve for Names {
     }
 }
 
+/// The certificate of an authority, in DER.
+pub type Root = CertificateDer<'static>;
+
 /// A certificate authority of the test's own.
 pub struct Ca {
-    certificate: CertificateDer<'static>,
+    certificate: Root,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -70,7 +80,7 @@ pub struct Issued {
 impl Ca {
     /// The authority's own certificate, for those who shall trust it.
     #[must_use]
-    pub fn root(&self) -> CertificateDer<'static> {
+    pub fn root(&self) -> Root {
         self.certificate.clone()
     }
 
@@ -95,6 +105,22 @@ impl Ca {
     /// An HTTPS server for `name` on a port of its own that answers every request with this JSON;
     /// returns the port.
     pub async fn serve(&self, name: &str, json: &'static str) -> u16 {
+        let length = json.len();
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{json}"
+        );
+        self.serve_as_told(name, Arc::new(Mutex::new(answer))).await
+    }
+
+    /// An HTTPS server for `name` on a port of its own that answers every request with what stands
+    /// there at that moment, head and body; returns the port.
+    pub async fn serve_as_told(&self, name: &str, answer: Arc<Mutex<String>>) -> u16 {
+        self.serve_with(name, move |_| answer.lock().expect("no panic while it is held").clone()).await
+    }
+
+    /// An HTTPS server for `name` on a port of its own that answers each request by its head, with head
+    /// and body; returns the port.
+    pub async fn serve_with(&self, name: &str, answer: impl Fn(&str) -> String + Send + Sync + 'static) -> u16 {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").der().clone();
@@ -108,20 +134,32 @@ impl Ca {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
+        let answer = Arc::new(answer);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
-                let mut head = [0; 16 * 1024];
-                // A request without a body arrives in one piece here; a client that left is no matter.
-                let _ = stream.read(&mut head).await;
-                let length = json.len();
-                let answer = format!(
-                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{json}"
-                );
-                let _ = stream.write_all(answer.as_bytes()).await;
-                let _ = stream.shutdown().await;
+                let (acceptor, answer) = (acceptor.clone(), answer.clone());
+                // A browser opens connections that it may not use: none waits for another. A client
+                // that left is no matter.
+                tokio::spawn(async move { answer_once(&acceptor, stream, &*answer).await });
             }
         });
         port
     }
+}
+
+async fn answer_once(
+    acceptor: &TlsAcceptor,
+    stream: TcpStream,
+    answer: &(dyn Fn(&str) -> String + Send + Sync),
+) -> io::Result<()> {
+    let mut stream = acceptor.accept(stream).await?;
+    let mut head = vec![0; 16 * 1024];
+    // A request without a body arrives in one piece here.
+    let read = stream.read(&mut head).await?;
+    let head = String::from_utf8_lossy(head.get(..read).unwrap_or_default());
+    if head.is_empty() {
+        return Ok(());
+    }
+    stream.write_all(answer(&head).as_bytes()).await?;
+    stream.shutdown().await
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::{Child, Command},
     sync::watch,
 };
@@ -45,6 +45,23 @@ pub async fn bridgehead(directory: &Path, arguments: &[&str]) -> Output {
         .expect("the binary runs")
 }
 
+/// As [`bridgehead()`], with something to read on its input.
+pub async fn bridgehead_with_input(directory: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(binary("bridgehead"))
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    // A command that does not read to the end closes the pipe.
+    let _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    child.wait_with_output().await.expect("the binary ends")
+}
+
 /// `bridgehead serve` as a process, and what its card says.
 pub struct Served {
     /// All that was printed before the first request.
@@ -62,6 +79,13 @@ impl Served {
     pub async fn start(config: &Path) -> Self {
         let mut command = Command::new(binary("bridgehead"));
         command.arg("serve").arg(config);
+        Self::from(command).await
+    }
+
+    /// As [`Served::start`], with more environment variables.
+    pub async fn start_with(config: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(binary("bridgehead"));
+        command.arg("serve").arg(config).envs(variables.iter().copied());
         Self::from(command).await
     }
 
@@ -104,6 +128,12 @@ impl Served {
         let url = entry("URL ").expect("a URL on the card");
         let key = entry("Key ");
         Self { card, url, key, child, log }
+    }
+
+    /// The lines of the log so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.log.borrow().clone()
     }
 
     /// The first line of the log, from the start on, for which this holds; waits for it.

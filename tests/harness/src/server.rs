@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bridgehead::{
@@ -12,8 +15,8 @@ use bridgehead::{
     config::{self, Environment},
     core::{EndpointId, ScopeSet, catalog::NamedSource},
 };
-use bridgehead_auth::{KeyRecord, NewKey, Probe};
-use bridgehead_core::Clock;
+use bridgehead_auth::{Issuer, KeyRecord, NewKey, Probe, Users, users::NewUser};
+use bridgehead_core::{Clock, Secret};
 use bridgehead_outbound::Net;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -40,6 +43,7 @@ pub struct TestServerBuilder {
     from_code: FromCode,
     variables: Vec<(String, String)>,
     way_out: Option<WayOut>,
+    seed: Option<u64>,
 }
 
 /// Changes how the systems behind are reached.
@@ -74,6 +78,13 @@ impl TestServerBuilder {
         self
     }
 
+    /// Other randomness than that of all other servers.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Another way out than the machine's own, see [`crate::outside`].
     #[must_use]
     pub fn way_out(mut self, change: impl Fn(Net) -> Net + Send + Sync + 'static) -> Self {
@@ -91,8 +102,9 @@ impl TestServerBuilder {
         std::fs::write(&path, &self.config).expect("a configuration for the test");
         let clock = MovableClock::default();
         let given = Given { variables: self.variables, from_code: self.from_code, way_out: self.way_out };
-        let first = Replica::start(&path, &clock, 1, &given).await;
-        TestServer { first, clock, path, given, _directory: directory }
+        let seed = self.seed.unwrap_or(1);
+        let first = Replica::start(&path, &clock, seed, &given).await;
+        TestServer { first, clock, path, given, seeds: AtomicU64::new(seed), _directory: directory }
     }
 }
 
@@ -147,6 +159,11 @@ pub struct Replica {
     pub http_address: Option<SocketAddr>,
     keys: Arc<bridgehead_auth::IssuedKeys>,
     blocks: bridgehead_auth::SubjectBlocks,
+    /// The people who sign in.
+    pub users: Arc<Users>,
+    /// How clients tried to connect.
+    pub trace: bridgehead_auth::Trace,
+    issuer: Option<Arc<Issuer>>,
     client: reqwest::Client,
     shutdown: CancellationToken,
     serving: JoinHandle<()>,
@@ -180,10 +197,12 @@ impl Replica {
         let origin = format!("{scheme}://{address}");
         let url = composed.app.endpoint_url();
         let (keys, blocks) = (composed.keyring.keys.clone(), composed.keyring.blocks.clone());
+        let (users, trace) = (composed.keyring.users.clone(), composed.keyring.trace.clone());
+        let issuer = composed.issuer.clone();
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(composed.serve(shutdown.clone()));
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { url, origin, address, http_address, keys, blocks, client, shutdown, serving }
+        Self { url, origin, address, http_address, keys, blocks, users, trace, issuer, client, shutdown, serving }
     }
 
     /// Makes a key, good for `hours` from the clock's now.
@@ -219,6 +238,23 @@ impl Replica {
     /// Cuts a caller off by name.
     pub async fn block(&self, subject: &str) {
         self.blocks.block(subject).await.expect("a store");
+    }
+
+    /// The authorization server.
+    ///
+    /// # Panics
+    /// The mode `oauth` is not configured.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        self.issuer.as_ref().expect("the mode oauth")
+    }
+
+    /// Adds a user with a password.
+    pub async fn user(&self, mail: &str, password: &str, scopes: &str) {
+        let scopes = ScopeSet::parse(scopes).expect("scopes");
+        let new = NewUser { address: mail.to_owned(), name: None, admin: false, scopes };
+        let user = self.users.add(new).await.expect("a user");
+        self.users.set_password(&user.address, &Secret::new(password.to_owned())).await.expect("a password");
     }
 
     /// A POST to the endpoint with the headers every client sends; the rest is the test's.
@@ -281,6 +317,8 @@ pub struct TestServer {
     pub clock: MovableClock,
     path: PathBuf,
     given: Given,
+    /// The last one's: each has randomness of its own.
+    seeds: AtomicU64,
     _directory: TempDir,
 }
 
@@ -293,7 +331,20 @@ impl TestServer {
 
     /// Another server on the same configuration, store and databases.
     pub async fn replica(&self) -> Replica {
-        Replica::start(&self.path, &self.clock, 2, &self.given).await
+        let seed = self.seeds.fetch_add(1, Ordering::Relaxed) + 1;
+        Replica::start(&self.path, &self.clock, seed, &self.given).await
+    }
+
+    /// Ends the server as a crash does, and starts it again on the same configuration and store, at
+    /// another port.
+    pub async fn crash(mut self) -> Self {
+        let Replica { serving, .. } = self.first;
+        serving.abort();
+        // It says that it was cancelled.
+        let _ = serving.await;
+        let seed = self.seeds.fetch_add(1, Ordering::Relaxed) + 1;
+        self.first = Replica::start(&self.path, &self.clock, seed, &self.given).await;
+        self
     }
 
     /// The directory with the configuration and whatever stands beside it.

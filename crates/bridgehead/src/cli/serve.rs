@@ -41,8 +41,8 @@ pub(super) async fn run(args: Args) -> Outcome {
         tracing::warn!("{warning}");
     }
     warn_of_lost_pepper(&composed).await;
-    let first_key = composed.first_key(&loaded.settings, &ambient).await?;
-    output::print(&card::card(&card::Facts::of(&loaded.settings, &composed, Some(&path), first_key.as_ref())));
+    let first = composed.first_run(&loaded.settings, &ambient).await?;
+    output::print(&card::card(&card::Facts::of(&loaded.settings, &composed, Some(&path), &first)));
     composed.serve(compose::told_to_stop()).await;
     Ok(Exit::Well)
 }

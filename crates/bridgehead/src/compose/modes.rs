@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bridgehead_auth::{
-    ApiKeyMode, HandedThrough, HeadersMode, Mode, Modes, OpenMode, Probe, Remembered, RememberedFor,
+    ApiKeyMode, HandedThrough, HeadersMode, Issuer, Mode, Modes, OAuthMode, OpenMode, Probe, Remembered, RememberedFor,
 };
 use bridgehead_core::EndpointId;
 
@@ -20,6 +20,8 @@ pub(super) struct Around<'a> {
     pub(super) ambient: &'a Ambient,
     pub(super) keyring: &'a Keyring,
     pub(super) from_code: &'a FromCode,
+    /// The authorization server, where there is one.
+    pub(super) issuer: Option<&'a Arc<Issuer>>,
 }
 
 /// The modes, in the order in which they are asked.
@@ -27,15 +29,16 @@ pub(super) fn modes(around: &Around<'_>, endpoint: &EndpointId) -> Result<Modes,
     let modes = match &around.settings.auth {
         AuthSettings::Open => vec![Box::new(OpenMode) as Box<dyn Mode>],
         AuthSettings::SignIn(modes) => {
-            modes.iter().map(|mode| one(around, mode, endpoint)).collect::<Result<_, _>>()?
+            modes.iter().filter_map(|mode| one(around, mode, endpoint).transpose()).collect::<Result<_, _>>()?
         }
     };
     Ok(Modes::new(&*around.settings.name, modes))
 }
 
-fn one(around: &Around<'_>, mode: &ModeSettings, endpoint: &EndpointId) -> Result<Box<dyn Mode>, ComposeError> {
+/// `None` for OAuth without an authorization server, which there is wherever the mode is.
+fn one(around: &Around<'_>, mode: &ModeSettings, endpoint: &EndpointId) -> Result<Option<Box<dyn Mode>>, ComposeError> {
     let keys = || around.keyring.keys.clone();
-    Ok(match mode {
+    Ok(Some(match mode {
         ModeSettings::ApiKey(settings) => {
             let header = settings.header.clone();
             Box::new(match handed_through(around, &settings.verify, "api_key")? {
@@ -50,7 +53,11 @@ fn one(around: &Around<'_>, mode: &ModeSettings, endpoint: &EndpointId) -> Resul
                 Some(callers) => HeadersMode::handed_through(callers, headers),
             })
         }
-    })
+        ModeSettings::OAuth(_) => {
+            let Some(issuer) = around.issuer else { return Ok(None) };
+            Box::new(OAuthMode::new(issuer.clone(), endpoint.clone()).with_blocks(around.keyring.blocks.clone()))
+        }
+    }))
 }
 
 /// What names the callers of a mode whose credentials are not issued here; `None` for one whose

@@ -62,6 +62,9 @@ impl Check<'_> {
         if let (Some(auth), Some(store)) = (&auth, &store) {
             self.callers_are_kept(auth, store);
         }
+        if let (Some(auth), Some(server)) = (&auth, &server) {
+            self.sign_in_is_private(auth, server);
+        }
         if self.findings.has_faults() {
             return None;
         }

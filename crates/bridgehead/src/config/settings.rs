@@ -7,8 +7,9 @@ use std::{
     time::Duration,
 };
 
+pub use bridgehead_auth::issuer::RegistrationPolicy;
 use bridgehead_auth::{CallerHeaders, KeyHeader};
-use bridgehead_core::{Policies, Secret};
+use bridgehead_core::{Policies, ScopeSet, Secret};
 pub use bridgehead_server::http::ForwardingHeader;
 pub use bridgehead_sources::sql::{Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SqlSettings, SqlToolSettings};
 use bridgehead_sources::{http::HttpSettings, openapi::OpenApiSettings};
@@ -173,6 +174,15 @@ impl AuthSettings {
             Self::SignIn(modes) => modes,
         }
     }
+
+    /// `[auth.oauth]`, where teammates sign in by OAuth.
+    #[must_use]
+    pub fn oauth(&self) -> Option<&OAuthSettings> {
+        self.modes().iter().find_map(|mode| match mode {
+            ModeSettings::OAuth(settings) => Some(settings),
+            ModeSettings::ApiKey(_) | ModeSettings::Headers(_) => None,
+        })
+    }
 }
 
 /// One way to sign in.
@@ -182,22 +192,37 @@ pub enum ModeSettings {
     ApiKey(ApiKeySettings),
     /// `headers`.
     Headers(HeadersSettings),
+    /// `oauth`.
+    OAuth(OAuthSettings),
 }
 
 impl ModeSettings {
-    /// Who judges what a caller sends.
+    /// Who judges the keys or values that a caller sends; `None` where they send tokens.
     #[must_use]
-    pub const fn verify(&self) -> &VerifySettings {
+    pub const fn verify(&self) -> Option<&VerifySettings> {
         match self {
-            Self::ApiKey(settings) => &settings.verify,
-            Self::Headers(settings) => &settings.verify,
+            Self::ApiKey(settings) => Some(&settings.verify),
+            Self::Headers(settings) => Some(&settings.verify),
+            Self::OAuth(_) => None,
         }
     }
 
     /// Whether it takes keys that are issued here.
     #[must_use]
     pub const fn is_issued(&self) -> bool {
-        matches!(self.verify(), VerifySettings::Issued)
+        matches!(self.verify(), Some(VerifySettings::Issued))
+    }
+
+    /// Whether it hands through what the system behind judges.
+    #[must_use]
+    pub const fn is_handed_through(&self) -> bool {
+        matches!(self.verify(), Some(VerifySettings::Upstream { .. }))
+    }
+
+    /// Whether teammates sign in by OAuth.
+    #[must_use]
+    pub const fn is_oauth(&self) -> bool {
+        matches!(self, Self::OAuth(_))
     }
 }
 
@@ -217,6 +242,15 @@ pub struct HeadersSettings {
     pub headers: CallerHeaders,
     /// Who judges the values.
     pub verify: VerifySettings,
+}
+
+/// `[auth.oauth]`, with the built-in authorization server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuthSettings {
+    /// `registration`: who may become a client.
+    pub registration: RegistrationPolicy,
+    /// `initial_scopes`: what the first challenge names; `None` for all that the served tools need.
+    pub initial_scopes: Option<ScopeSet>,
 }
 
 /// `verify`, with what belongs to it.

@@ -206,11 +206,13 @@ fn a_sign_in_that_nobody_judges_is_warned_of() {
     let [warning] = open.warnings.as_slice() else { panic!("{:?}", open.warnings) };
     assert_eq!(warning.path.to_string(), "auth.api_key.verify");
     assert!(warning.message.contains("anyone may list the tools"), "{warning}");
-    assert!(matches!(open.settings.auth.modes()[0].verify(), VerifySettings::Upstream { probe: None }));
+    assert!(matches!(open.settings.auth.modes()[0].verify(), Some(VerifySettings::Upstream { probe: None })));
 
     let probed = load("probe = { source = \"crm\", path = \"/me?all=1\" }");
     assert_eq!(probed.warnings, []);
-    let VerifySettings::Upstream { probe: Some(probe) } = probed.settings.auth.modes()[0].verify() else { panic!() };
+    let Some(VerifySettings::Upstream { probe: Some(probe) }) = probed.settings.auth.modes()[0].verify() else {
+        panic!()
+    };
     assert_eq!((probe.source.as_str(), probe.method.as_str()), ("crm", "GET"));
     assert_eq!((probe.path.as_str(), probe.subject.as_deref()), ("/me?all=1", None));
 }

@@ -4,7 +4,7 @@
 //! taken from them: what is public stands in the configuration.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
 };
 
@@ -13,7 +13,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::{HeaderMap, HeaderName, header};
+use http::{Extensions, HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 use rfc7239::NodeName;
 
@@ -44,6 +44,13 @@ pub enum ForwardingHeader {
 /// Who sent a request, as far as it can be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
+
+impl ClientAddress {
+    /// That of a request; the unspecified address where it did not come over a socket.
+    pub(crate) fn of(extensions: &Extensions) -> IpAddr {
+        extensions.get::<Self>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |client| client.0)
+    }
+}
 
 /// Whose word counts about where a request comes from.
 #[derive(Debug, Clone, Default)]

@@ -2,19 +2,23 @@
 //! is looked at in [`super::verify`].
 
 use bridgehead_auth::{CallerHeaders, CallerHeadersError, KeyHeader, KeyHeaderError};
+use bridgehead_core::ScopeSet;
 
 use super::{Check, verify::Behind};
 use crate::config::{
     fault::KeyPath,
-    raw::{OneOrMany, RawApiKey, RawAuth, RawHeaders, RawMode},
-    settings::{ApiKeySettings, AuthSettings, HeadersSettings, ModeSettings, StoreSettings, VerifySettings},
+    raw::{OneOrMany, RawApiKey, RawAuth, RawHeaders, RawMode, RawOauth, RawRegistration},
+    settings::{
+        ApiKeySettings, AuthSettings, HeadersSettings, ModeSettings, OAuthSettings, RegistrationPolicy, StoreSettings,
+        VerifySettings,
+    },
 };
 
 impl Check<'_> {
     pub(super) fn auth(&mut self, raw: Option<RawAuth>, behind: &Behind<'_>) -> Option<AuthSettings> {
         let auth = KeyPath::of(["auth"]);
         let path = auth.key("mode");
-        let RawAuth { mode, api_key, headers, oauth: _ } = raw.unwrap_or_default();
+        let RawAuth { mode, api_key, headers, oauth } = raw.unwrap_or_default();
         let modes = match mode {
             Some(OneOrMany::One(mode)) => Some(vec![mode]),
             Some(OneOrMany::Many(modes)) => Some(modes),
@@ -24,7 +28,9 @@ impl Check<'_> {
         let written = [
             (RawMode::ApiKey, "api_key", api_key.is_some(), "for a key"),
             (RawMode::Headers, "headers", headers.is_some(), "for them"),
+            (RawMode::Oauth, "oauth", oauth.is_some(), "to sign in"),
         ];
+        let oauth = self.oauth(&auth.key("oauth"), oauth.unwrap_or_default());
         let api_key = self.api_key(&auth.key("api_key"), api_key.unwrap_or_default(), named(RawMode::ApiKey), behind);
         let headers = match (headers, named(RawMode::Headers)) {
             (Some(raw), named) => self.headers(&auth.key("headers"), raw, named, behind),
@@ -71,8 +77,9 @@ impl Check<'_> {
             match mode {
                 RawMode::ApiKey => built.push(ModeSettings::ApiKey(api_key.clone()?)),
                 RawMode::Headers => built.push(ModeSettings::Headers(headers.clone()?)),
-                // Named by `not_yet`, or above.
-                RawMode::Oauth | RawMode::Open => return None,
+                RawMode::Oauth => built.push(ModeSettings::OAuth(oauth.clone()?)),
+                // Named above.
+                RawMode::Open => return None,
             }
         }
         self.modes_are_apart(&path, &built);
@@ -80,7 +87,11 @@ impl Check<'_> {
     }
 
     fn without_effect(&mut self, table: &KeyPath, mode: RawMode, modes: &[RawMode], asked: &str) {
-        let word = if mode == RawMode::Headers { "headers" } else { "api_key" };
+        let word = match mode {
+            RawMode::Headers => "headers",
+            RawMode::Oauth => "oauth",
+            RawMode::ApiKey | RawMode::Open => "api_key",
+        };
         if modes.contains(&RawMode::Open) {
             self.findings.warn(
                 table,
@@ -144,6 +155,32 @@ impl Check<'_> {
         Some(HeadersSettings { headers: headers?.ok()?, verify: verify? })
     }
 
+    /// Whether the tools need these scopes is seen when there are tools.
+    fn oauth(&mut self, path: &KeyPath, raw: RawOauth) -> Option<OAuthSettings> {
+        let mut scopes = ScopeSet::default();
+        let path = path.key("initial_scopes");
+        let mut faulty = false;
+        for (index, scope) in raw.initial_scopes.iter().flatten().enumerate() {
+            // One setting holds one scope, where a parameter of OAuth holds several.
+            if scope.contains(char::is_whitespace) || scopes.insert(scope).is_err() {
+                faulty = true;
+                let path = path.index(index);
+                let shown = self.findings.places.quote(&path, scope);
+                self.findings.fault(
+                    &path,
+                    format!("{shown} is not a scope"),
+                    "write one word in each, for example [\"tools:read\", \"tools:write\"]",
+                );
+            }
+        }
+        let registration = match raw.registration {
+            None | Some(RawRegistration::Open) => RegistrationPolicy::Open,
+            Some(RawRegistration::Closed) => RegistrationPolicy::Closed,
+        };
+        (!faulty)
+            .then(|| OAuthSettings { registration, initial_scopes: Some(scopes).filter(|scopes| !scopes.is_empty()) })
+    }
+
     fn key_header(&mut self, path: &KeyPath, text: &str) -> Option<KeyHeader> {
         let shown = self.findings.places.quote(path, text);
         match KeyHeader::parse(text) {
@@ -203,7 +240,9 @@ impl Check<'_> {
         if *store != StoreSettings::Memory || auth.modes().is_empty() {
             return;
         }
-        let lost = if auth.modes().iter().any(ModeSettings::is_issued) {
+        let lost = if auth.oauth().is_some() {
+            "all accounts, connections and keys are lost when the server stops"
+        } else if auth.modes().iter().any(ModeSettings::is_issued) {
             "all keys are lost when the server stops"
         } else {
             "who was cut off gets in again when the server starts anew"

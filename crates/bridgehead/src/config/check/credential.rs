@@ -8,7 +8,7 @@ use super::Check;
 use crate::config::{
     fault::KeyPath,
     raw::{RawCredential, RawCredentialFrom},
-    settings::{AuthSettings, SourceKind, SourceSettings},
+    settings::{AuthSettings, ModeSettings, SourceKind, SourceSettings},
     substitute,
 };
 
@@ -64,7 +64,8 @@ impl Check<'_> {
 
     /// What is handed on must be brought by somebody: keys that are issued here never leave.
     pub(super) fn credentials_are_brought(&mut self, auth: &AuthSettings, sources: &[SourceSettings]) {
-        if auth.modes().iter().any(|mode| !mode.is_issued()) {
+        let oauth = auth.oauth().is_some();
+        if !oauth && auth.modes().iter().any(ModeSettings::is_handed_through) {
             return;
         }
         for source in sources {
@@ -73,9 +74,19 @@ impl Check<'_> {
                 SourceKind::OpenApi(openapi) => &openapi.settings.credential,
                 SourceKind::Sql(_) => continue,
             };
-            if matches!(credential, Credential::FromCaller) {
+            if !matches!(credential, Credential::FromCaller) {
+                continue;
+            }
+            let path = KeyPath::of(["sources", &source.name, "credential", "from"]);
+            if oauth {
                 self.findings.fault(
-                    &KeyPath::of(["sources", &source.name, "credential", "from"]),
+                    &path,
+                    "hands on what a caller signed in with, and with the mode \"oauth\" that is a token for this server alone: no other may get it (token passthrough)",
+                    "write a fixed `header` and `value`, or take \"oauth\" out of `auth.mode`",
+                );
+            } else {
+                self.findings.fault(
+                    &path,
                     "hands on what a caller signed in with, and no mode takes anything that could be handed on",
                     "set `auth.api_key.verify = \"upstream\"` (or that of `auth.headers`), or write a fixed `header` and `value`",
                 );

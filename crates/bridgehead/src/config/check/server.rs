@@ -14,7 +14,7 @@ use super::{Check, tls::AroundTls};
 use crate::config::{
     fault::KeyPath,
     raw::{RawForwarded, RawServer},
-    settings::{ForwardingHeader, PublicUrl, ServerSettings, parse_duration},
+    settings::{AuthSettings, ForwardingHeader, ModeSettings, PublicUrl, ServerSettings, parse_duration},
 };
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -75,6 +75,23 @@ impl Check<'_> {
                 None => None,
             },
         })
+    }
+
+    /// RFC 6749 §3.1: where people type passwords and tokens travel, everything is TLS. On loopback
+    /// nothing travels.
+    pub(super) fn sign_in_is_private(&mut self, auth: &AuthSettings, server: &ServerSettings) {
+        let oauth = auth.modes().iter().any(|mode| matches!(mode, ModeSettings::OAuth(_)));
+        if let PublicUrl::Given(url) = &server.public_url
+            && oauth
+            && url.scheme() == "http"
+            && !is_loopback(url)
+        {
+            self.findings.fault(
+                &KeyPath::of(["server", "public_url"]),
+                "is not HTTPS, and with the mode `oauth` passwords and tokens would cross the network in the clear",
+                "end TLS in front, or here with [server.tls], and write `https://` here",
+            );
+        }
     }
 
     /// Whom to believe about where a request comes from. A header is read only where a proxy is

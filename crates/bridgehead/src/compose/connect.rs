@@ -1,0 +1,36 @@
+//! From `[auth]` to what the connect page says of it.
+
+use bridgehead_server::{
+    ConnectParts,
+    pages::{ClientRegistration, ValuesFrom, WayIn},
+};
+
+use crate::config::settings::{AuthSettings, ModeSettings, RegistrationPolicy};
+
+/// The tools are for everybody where everybody may call them.
+pub(super) fn parts(auth: &AuthSettings) -> ConnectParts {
+    ConnectParts {
+        ways_in: auth.modes().iter().map(way_in).collect(),
+        public_tools: matches!(auth, AuthSettings::Open),
+    }
+}
+
+fn way_in(mode: &ModeSettings) -> WayIn {
+    let from = if mode.is_handed_through() { ValuesFrom::SystemBehind } else { ValuesFrom::Here };
+    match mode {
+        ModeSettings::ApiKey(settings) => {
+            WayIn::ApiKey { header: (!settings.header.is_bearer()).then(|| settings.header.title()), from }
+        }
+        ModeSettings::Headers(settings) => WayIn::Headers {
+            required: settings.headers.required().iter().map(bridgehead_auth::KeyHeader::title).collect(),
+            optional: settings.headers.optional().iter().map(bridgehead_auth::KeyHeader::title).collect(),
+            from,
+        },
+        ModeSettings::OAuth(settings) => WayIn::OAuth {
+            registration: match settings.registration {
+                RegistrationPolicy::Open => ClientRegistration::Open,
+                RegistrationPolicy::Closed => ClientRegistration::Closed,
+            },
+        },
+    }
+}

@@ -1,0 +1,80 @@
+//! `/`: what this server is, and what to enter where to use it. The tools are shown to whoever may see
+//! them.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use bridgehead_core::Endpoint;
+use url::{Host, Url};
+
+use crate::{
+    browser::Visit,
+    oauth::AuthorizationServer,
+    pages::{Connect, Reach, Site, ToolLine, View, WayIn},
+};
+
+/// What the page says of the ways in.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectParts {
+    /// In the order of the configuration; empty where nobody is asked.
+    pub ways_in: Vec<WayIn>,
+    /// Whether everybody sees the tools, or signed-in teammates alone.
+    pub public_tools: bool,
+}
+
+/// The page's state. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct ConnectPage {
+    pub(crate) parts: Arc<ConnectParts>,
+    pub(crate) site: Site,
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) endpoint_url: String,
+    pub(crate) reach: Reach,
+    pub(crate) server: Option<AuthorizationServer>,
+}
+
+pub(crate) async fn page(State(page): State<ConnectPage>, request: Request) -> Response {
+    let signed_in = match &page.server {
+        Some(server) => match server.session(&Visit::of(&request)).await {
+            Ok(session) => session.is_some(),
+            Err(response) => return response,
+        },
+        None => false,
+    };
+    let view = Connect {
+        site: page.site.clone(),
+        instructions: page.endpoint.instructions.clone(),
+        endpoint_url: page.endpoint_url.clone(),
+        reach: page.reach,
+        ways_in: page.parts.ways_in.clone(),
+        accounts: page.server.is_some(),
+        tools: (page.parts.public_tools || signed_in).then(|| tools(&page.endpoint)),
+    };
+    view.page().into_response()
+}
+
+fn tools(endpoint: &Endpoint) -> Vec<ToolLine> {
+    let catalog = endpoint.catalog();
+    let line = |entry: &Arc<bridgehead_core::Entry>| ToolLine {
+        name: entry.tool.wire_name.to_string(),
+        title: entry.tool.title.clone(),
+        description: entry.tool.description.clone(),
+        effect: entry.tool.effect,
+    };
+    catalog.entries().iter().map(line).collect()
+}
+
+/// From where the address can be reached, as far as it tells: a platform calls from the internet, over
+/// HTTPS.
+pub(crate) fn reach(public_url: &Url) -> Reach {
+    let loopback = match public_url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => true,
+    };
+    if public_url.scheme() == "https" && !loopback { Reach::Public } else { Reach::Local }
+}

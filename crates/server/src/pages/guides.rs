@@ -1,0 +1,390 @@
+//! How to connect the clients that are asked for most: what to click, and what to paste. Every
+//! name is quoted for the shell or written as JSON here, before the template escapes it for HTML.
+//! Says what is known of clients as of autumn 2026; their menus change.
+
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use super::{ClientRegistration, Connect, WayIn};
+
+/// What to do in one client.
+pub(super) struct Guide {
+    /// The client's name.
+    pub(super) client: &'static str,
+    /// What to do, in order.
+    pub(super) steps: Vec<String>,
+    /// What to paste.
+    pub(super) snippets: Vec<Snippet>,
+}
+
+/// Something to paste.
+pub(super) struct Snippet {
+    /// Where it goes.
+    pub(super) what: String,
+    /// The text itself.
+    pub(super) text: String,
+}
+
+impl Snippet {
+    fn new(what: impl Into<String>, text: String) -> Self {
+        Self { what: what.into(), text }
+    }
+}
+
+/// All guides, in the order they are shown.
+pub(super) fn all(connect: &Connect) -> Vec<Guide> {
+    let doors = Doors::of(connect);
+    vec![
+        doors.claude(),
+        doors.claude_code(),
+        doors.chatgpt(),
+        doors.cursor(),
+        doors.vs_code(),
+        doors.inspector(),
+        doors.curl(),
+    ]
+}
+
+/// The ways in, as clients see them.
+struct Doors<'a> {
+    name: &'a str,
+    url: &'a str,
+    /// Nobody is asked who they are.
+    open: bool,
+    /// They may sign in by OAuth.
+    oauth: bool,
+    /// For OAuth, somebody has to hand out a client id first.
+    needs_client_id: bool,
+    /// The headers of the first way that has some: names, and what stands in for the values.
+    headers: Vec<(String, String)>,
+}
+
+impl<'a> Doors<'a> {
+    fn of(connect: &'a Connect) -> Self {
+        let ways = &connect.ways_in;
+        Self {
+            name: &connect.site.name,
+            url: &connect.endpoint_url,
+            open: ways.is_empty(),
+            oauth: ways.iter().any(|way| matches!(way, WayIn::OAuth { .. } | WayIn::ForeignOAuth { .. })),
+            needs_client_id: ways.iter().any(|way| {
+                matches!(way, WayIn::ForeignOAuth { .. } | WayIn::OAuth { registration: ClientRegistration::Closed })
+            }),
+            headers: ways.iter().map(headers).find(|headers| !headers.is_empty()).unwrap_or_default(),
+        }
+    }
+
+    /// Headers for a client that can also sign in by OAuth: that is easier.
+    fn headers_unless_oauth(&self) -> &[(String, String)] {
+        if self.oauth { &[] } else { &self.headers }
+    }
+
+    /// For clients that sign in by OAuth or not at all.
+    fn oauth_only(&self, client: &'static str, steps: &[&str]) -> Guide {
+        if !self.oauth && !self.open {
+            let step = format!(
+                "{client} signs in by OAuth or not at all, and {} takes keys or headers. Use one of the clients below.",
+                self.name
+            );
+            return Guide { client, steps: vec![step], snippets: Vec::new() };
+        }
+        let mut steps: Vec<String> = steps.iter().map(|step| (*step).to_owned()).collect();
+        steps.push(format!("Enter {} as the name, and the address above as the URL.", self.name));
+        if self.open {
+            steps.push("Where it asks for authentication, choose none.".to_owned());
+        }
+        if self.needs_client_id {
+            steps.push("Enter the client id and the secret that your administrator gives you.".to_owned());
+        }
+        if self.oauth {
+            steps.push("Connect. Your browser opens the page to sign in.".to_owned());
+        }
+        Guide { client, steps, snippets: Vec::new() }
+    }
+
+    fn claude(&self) -> Guide {
+        self.oauth_only("Claude", &["Open Settings → Connectors and choose Add custom connector."])
+    }
+
+    fn chatgpt(&self) -> Guide {
+        self.oauth_only(
+            "ChatGPT",
+            &["Turn on the developer mode under Settings → Apps → Advanced settings.", "Choose Create app."],
+        )
+    }
+
+    fn claude_code(&self) -> Guide {
+        let mut words = vec!["claude".to_owned(), "mcp".into(), "add".into(), "--transport".into(), "http".into()];
+        if self.oauth && self.needs_client_id {
+            words.extend(["--client-id", "YOUR_CLIENT_ID", "--client-secret"].map(str::to_owned));
+        }
+        words.extend([self.slug(), self.url.to_owned()]);
+        words.extend(header_flags("--header", self.headers_unless_oauth()));
+        let mut steps = Vec::new();
+        if self.oauth {
+            steps.push("After this command, type /mcp in Claude Code and choose the server to sign in.".to_owned());
+        }
+        Guide { client: "Claude Code", steps, snippets: vec![Snippet::new("In a terminal", command(&words))] }
+    }
+
+    fn cursor(&self) -> Guide {
+        let mut server = Map::from_iter([("url".to_owned(), json!(self.url))]);
+        self.add_headers(&mut server, |value| value.to_owned());
+        let file = json!({"mcpServers": {self.slug(): server}});
+        Guide {
+            client: "Cursor",
+            steps: self.sign_in_step("Cursor shows Connect beside the server: press it, and your browser opens."),
+            snippets: vec![Snippet::new("In ~/.cursor/mcp.json, or .cursor/mcp.json in a project", pretty(&file))],
+        }
+    }
+
+    fn vs_code(&self) -> Guide {
+        let mut server = Map::from_iter([("type".to_owned(), json!("http")), ("url".to_owned(), json!(self.url))]);
+        // VS Code asks for what is secret once, and keeps it out of the file.
+        self.add_headers(&mut server, |value| match value.rsplit_once(' ') {
+            Some((scheme, secret)) => format!("{scheme} ${{input:{secret}}}"),
+            None => format!("${{input:{value}}}"),
+        });
+        let mut file = Map::new();
+        let inputs: Vec<Value> = self
+            .headers_unless_oauth()
+            .iter()
+            .map(|(header, value)| {
+                let id = value.rsplit(' ').next().unwrap_or(value);
+                json!({"type": "promptString", "id": id, "description": format!("{}: {header}", self.name), "password": true})
+            })
+            .collect();
+        if !inputs.is_empty() {
+            file.insert("inputs".to_owned(), Value::Array(inputs));
+        }
+        file.insert("servers".to_owned(), json!({self.slug(): server}));
+        Guide {
+            client: "VS Code",
+            steps: self.sign_in_step("Start the server from the file: VS Code asks whether to sign in."),
+            snippets: vec![Snippet::new("In .vscode/mcp.json", pretty(&Value::Object(file)))],
+        }
+    }
+
+    fn inspector(&self) -> Guide {
+        let browser = vec!["npx".to_owned(), "@modelcontextprotocol/inspector".to_owned()];
+        let mut steps = vec!["Choose the transport Streamable HTTP and enter the address above.".to_owned()];
+        let mut snippets = vec![Snippet::new("In a terminal; it opens your browser", command(&browser))];
+        if self.oauth {
+            steps.push("Press Connect: the page to sign in opens.".to_owned());
+        }
+        if self.open || !self.headers.is_empty() {
+            let mut words = browser;
+            words.extend(["--cli", self.url, "--transport", "http", "--method", "tools/list"].map(str::to_owned));
+            words.extend(header_flags("--header", &self.headers));
+            snippets.push(Snippet::new("Without a browser", command(&words)));
+        }
+        Guide { client: "MCP Inspector", steps, snippets }
+    }
+
+    fn curl(&self) -> Guide {
+        if self.oauth && self.headers.is_empty() {
+            let words = ["curl".to_owned(), "-sS".to_owned(), self.protected_resource_metadata()];
+            return Guide {
+                client: "curl",
+                steps: vec![
+                    "Calls need a token that a client gets for you. This shows how clients find the way.".to_owned(),
+                ],
+                snippets: vec![Snippet::new("In a terminal", command(&words))],
+            };
+        }
+        let mut words = vec!["curl".to_owned(), "-sS".to_owned(), self.url.to_owned()];
+        words.extend(header_flags("-H", &self.headers));
+        for header in [
+            "Content-Type: application/json",
+            "Accept: application/json, text/event-stream",
+            "MCP-Protocol-Version: 2025-11-25",
+        ] {
+            words.extend(["-H".to_owned(), header.to_owned()]);
+        }
+        words.extend(["-d".to_owned(), r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#.to_owned()]);
+        Guide {
+            client: "curl",
+            steps: Vec::new(),
+            snippets: vec![Snippet::new("The list of tools, in a terminal", command(&words))],
+        }
+    }
+
+    fn sign_in_step(&self, step: &str) -> Vec<String> {
+        let mut steps = Vec::new();
+        if self.oauth {
+            steps.push(step.to_owned());
+        }
+        if self.oauth && self.needs_client_id {
+            steps.push(
+                "Where it asks for a client id and a secret, enter those that your administrator gives you.".to_owned(),
+            );
+        }
+        steps
+    }
+
+    fn add_headers(&self, server: &mut Map<String, Value>, value: impl Fn(&str) -> String) {
+        let headers = self.headers_unless_oauth();
+        if !headers.is_empty() {
+            let headers: Map<String, Value> =
+                headers.iter().map(|(name, text)| (name.clone(), Value::String(value(text)))).collect();
+            server.insert("headers".to_owned(), Value::Object(headers));
+        }
+    }
+
+    /// RFC 9728 §3.1: the well-known name comes before the path.
+    fn protected_resource_metadata(&self) -> String {
+        match Url::parse(self.url) {
+            Ok(mut url) => {
+                let path = format!("/.well-known/oauth-protected-resource{}", url.path());
+                url.set_path(&path);
+                url.to_string()
+            }
+            Err(_) => self.url.to_owned(),
+        }
+    }
+
+    /// The server's name as clients take it for an identifier.
+    fn slug(&self) -> String {
+        let words = self.name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        let slug = words.collect::<Vec<_>>().join("-").to_ascii_lowercase();
+        if slug.is_empty() { "bridgehead".to_owned() } else { slug }
+    }
+}
+
+/// The headers of a way in, with what stands in for the values; none for OAuth.
+fn headers(way: &WayIn) -> Vec<(String, String)> {
+    match way {
+        WayIn::ApiKey { header: None, .. } => vec![("Authorization".to_owned(), "Bearer YOUR_KEY".to_owned())],
+        WayIn::ApiKey { header: Some(header), .. } => vec![(header.clone(), "YOUR_KEY".to_owned())],
+        WayIn::Headers { required, .. } => required
+            .iter()
+            .map(|header| (header.clone(), format!("YOUR_{}", header.to_ascii_uppercase().replace('-', "_"))))
+            .collect(),
+        WayIn::OAuth { .. } | WayIn::ForeignOAuth { .. } => Vec::new(),
+    }
+}
+
+fn header_flags(flag: &str, headers: &[(String, String)]) -> Vec<String> {
+    headers.iter().flat_map(|(name, value)| [flag.to_owned(), format!("{name}: {value}")]).collect()
+}
+
+/// A command line for a POSIX shell; a long one in several lines.
+fn command(words: &[String]) -> String {
+    let long = words.iter().map(|word| word.len() + 1).sum::<usize>() > 72;
+    let mut line = String::new();
+    for (index, word) in words.iter().enumerate() {
+        let breaks = long && matches!(word.as_str(), "-H" | "--header" | "-d" | "--cli" | "--method");
+        if index > 0 {
+            line.push_str(if breaks { " \\\n  " } else { " " });
+        }
+        line.push_str(&quoted(word));
+    }
+    line
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::{Reach, Site, ValuesFrom};
+
+    fn connect(name: &str, ways_in: Vec<WayIn>) -> Connect {
+        Connect {
+            site: Site { name: name.to_owned() },
+            instructions: None,
+            endpoint_url: "https://mcp.example.com/mcp".to_owned(),
+            reach: Reach::Public,
+            ways_in,
+            accounts: false,
+            tools: None,
+        }
+    }
+
+    fn snippet(connect: &Connect, client: &str) -> String {
+        let guide = all(connect).into_iter().find(|guide| guide.client == client).unwrap();
+        guide.snippets.last().unwrap().text.clone()
+    }
+
+    fn key(header: Option<&str>) -> Vec<WayIn> {
+        vec![WayIn::ApiKey { header: header.map(str::to_owned), from: ValuesFrom::Here }]
+    }
+
+    #[test]
+    fn commands_carry_the_headers() {
+        let rows = [
+            (Vec::new(), "claude mcp add --transport http warehouse https://mcp.example.com/mcp"),
+            (
+                key(None),
+                "claude mcp add --transport http warehouse https://mcp.example.com/mcp \\\n  \
+                 --header 'Authorization: Bearer YOUR_KEY'",
+            ),
+            (
+                vec![WayIn::OAuth { registration: ClientRegistration::Open }],
+                "claude mcp add --transport http warehouse https://mcp.example.com/mcp",
+            ),
+        ];
+        for (ways_in, command) in rows {
+            assert_eq!(snippet(&connect("Warehouse", ways_in), "Claude Code"), command);
+        }
+        let curl = snippet(&connect("Warehouse", key(Some("X-Api-Key"))), "curl");
+        assert!(curl.contains("-H 'X-Api-Key: YOUR_KEY'") && curl.contains("tools/list"), "{curl}");
+        let oauth = connect("Warehouse", vec![WayIn::OAuth { registration: ClientRegistration::Open }]);
+        assert_eq!(
+            snippet(&oauth, "curl"),
+            "curl -sS https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
+        );
+    }
+
+    /// Whatever stands in names and headers, the shell sees one word for each of ours.
+    #[test]
+    fn commands_are_quoted() {
+        let rows = [
+            ("plain-word_1", "plain-word_1"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("$(x)", "'$(x)'"),
+        ];
+        for (word, shown) in rows {
+            assert_eq!(quoted(word), shown);
+        }
+    }
+
+    #[test]
+    fn files_are_json_whatever_the_names() {
+        let ways_in = vec![WayIn::Headers {
+            required: vec!["X-\"Key".to_owned(), "X-Tenant".to_owned()],
+            optional: Vec::new(),
+            from: ValuesFrom::SystemBehind,
+        }];
+        let connect = connect("The \"Ware\\house\"", ways_in);
+        let cursor: Value = serde_json::from_str(&snippet(&connect, "Cursor")).unwrap();
+        assert_eq!(cursor["mcpServers"]["the-ware-house"]["headers"]["X-Tenant"], "YOUR_X_TENANT");
+        let vs_code: Value = serde_json::from_str(&snippet(&connect, "VS Code")).unwrap();
+        assert_eq!(vs_code["servers"]["the-ware-house"]["headers"]["X-Tenant"], "${input:YOUR_X_TENANT}");
+        assert_eq!(vs_code["inputs"][1]["id"], "YOUR_X_TENANT");
+        assert_eq!(vs_code["inputs"][1]["password"], true);
+    }
+
+    /// Claude and ChatGPT take OAuth or nothing: they are not sent to look for a field for keys.
+    #[test]
+    fn clients_that_cannot_send_keys_say_so() {
+        for client in ["Claude", "ChatGPT"] {
+            let guide = all(&connect("Warehouse", key(None))).into_iter().find(|guide| guide.client == client).unwrap();
+            assert_eq!(guide.steps.len(), 1);
+            assert!(guide.steps[0].contains("OAuth or not at all"));
+        }
+    }
+}

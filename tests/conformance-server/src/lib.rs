@@ -1,0 +1,16 @@
+//! Every `test_*` tool that the MCP conformance suite calls, for the program beside this and for tests
+//! that put something else in front of them.
+
+mod tools;
+
+use std::sync::Arc;
+
+use bridgehead::{NativeTool, Toolbox};
+
+/// All of them.
+#[must_use]
+pub fn tools() -> Vec<NativeTool> {
+    let mut all = Arc::new(tools::ConformanceTools).tools();
+    all.extend([tools::json_schema_2020_12(), tools::header_parameter()]);
+    all
+}

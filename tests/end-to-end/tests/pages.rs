@@ -1,0 +1,97 @@
+//! The pages of sign-in, consent, account and connect (P1, A4) in a real browser: everybody can use
+//! them, on a phone and on a desktop, light and dark, by keyboard and without JavaScript; and their
+//! policy lets a form end at a client. `cargo xtask test` installs what drives the browser. The
+//! screenshots stay under the target directory, for people to look at.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "these are tests"
+)]
+
+use std::{
+    path::{Path, PathBuf},
+    process::Output,
+};
+
+use bridgehead_end_to_end::sdk::installed;
+use bridgehead_server::pages::samples::{self, Sample};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+/// Each page as two files: the document, and what it goes out with.
+fn write(folder: &Path, Sample { name, page }: &Sample) {
+    let headers: serde_json::Map<String, Value> =
+        page.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().into())).collect();
+    let sent = json!({"status": page.status.as_u16(), "headers": headers});
+    std::fs::write(folder.join(format!("{name}.html")), &page.html).unwrap();
+    std::fs::write(folder.join(format!("{name}.json")), sent.to_string()).unwrap();
+}
+
+async fn look(samples: &Path, screenshots: &Path) -> Output {
+    Command::new("node")
+        .arg(installed("E2E_CLIENTS_DIR").join("pages/look.mjs"))
+        .args([samples, screenshots])
+        .output()
+        .await
+        .expect("the script runs")
+}
+
+#[tokio::test]
+async fn everybody_can_use_the_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = samples::all();
+    for sample in &pages {
+        write(folder.path(), sample);
+    }
+    let screenshots = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pages");
+    let output = look(folder.path(), &screenshots).await;
+    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{said}\n{complained}");
+    let report: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!(report["pages"], pages.len());
+    assert!(report["checks"].as_u64().unwrap() > pages.len() as u64 * 4 * 10, "{report}");
+    for sample in &pages {
+        for variant in ["phone-light", "phone-dark", "desktop-light", "desktop-dark"] {
+            let file = screenshots.join(format!("{}-{variant}.png", sample.name));
+            assert!(file.is_file(), "{}", file.display());
+        }
+    }
+}
+
+/// What the script is there to find, it finds.
+#[tokio::test]
+async fn the_script_can_fail() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut broken = samples::all().into_iter().find(|sample| sample.name == "sign-in").unwrap();
+    let slips = [
+        ("<label for=\"mail\">", "<label>"),
+        ("<button>Sign in</button>", "<button tabindex=\"-1\">Sign in</button>"),
+        ("<p class=\"small soft\">", "<p class=\"small soft\" style=\"color: #999\">"),
+        (
+            "<h1>Sign in</h1>",
+            "<h1>Sign in</h1><img src=\"https://evil.example/x.png\" alt=\"\" width=\"900\" height=\"9\">",
+        ),
+        (":focus-visible { outline: 2px", ":focus-visible { outline: 1px"),
+    ];
+    for (right, wrong) in slips {
+        assert!(broken.page.html.contains(right), "{right}");
+        broken.page.html = broken.page.html.replace(right, wrong);
+    }
+    write(folder.path(), &broken);
+    let output = look(folder.path(), &folder.path().join("screenshots")).await;
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{complained}");
+    for found in [
+        "sign-in (phone-light) is accessible: [\"label: Form elements must have labels",
+        "sign-in (phone-light) is reached by Tab in its order",
+        "sign-in (phone-light) makes the browser complain of nothing",
+        "sign-in (desktop-dark) fits into 320 pixels",
+        "sign-in (desktop-dark) has its style, which its policy names",
+    ] {
+        assert!(complained.contains(found), "{found}: not in\n{complained}");
+    }
+}
