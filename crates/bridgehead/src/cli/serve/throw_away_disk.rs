@@ -49,9 +49,12 @@ const HOSTS: [Host; 10] = [
 /// What will be lost with the instance, and what to set so that it is not; `None` where nothing that was issued here is
 /// on a disk that is thrown away.
 pub(super) fn warning(settings: &Settings, environment: &dyn Environment) -> Option<String> {
-    if !settings.auth.modes().iter().any(ModeSettings::is_issued) {
+    let modes = settings.auth.modes();
+    let oauth = modes.iter().any(ModeSettings::is_oauth);
+    if !oauth && !modes.iter().any(ModeSettings::is_issued) {
         return None;
     }
+    let issued = if oauth { "every user, key and connected client" } else { "every key that was issued" };
     let is_set = |host: &&Host| environment.variable(host.variable).is_some_and(|value| !value.is_empty());
     let host = HOSTS.iter().find(is_set)?;
     let mounts = environment.read(Path::new(MOUNTS)).unwrap_or_default();
@@ -62,18 +65,18 @@ pub(super) fn warning(settings: &Settings, environment: &dyn Environment) -> Opt
     let (file, lost, mend) = match (store, key_file) {
         (Some(store), Some(_)) => (
             store,
-            "every key that was issued, the list of who was cut off, and the root keys they all hang on",
+            format!("{issued}, the list of who was cut off, and the root keys they all hang on"),
             "Keep the store in PostgreSQL (BRIDGEHEAD_STORE__URL=postgres://…) and the root keys in the variable \
              BRIDGEHEAD_KEYS",
         ),
         (Some(store), None) => (
             store,
-            "every key that was issued and the list of who was cut off",
+            format!("{issued} and the list of who was cut off"),
             "Keep the store in PostgreSQL (BRIDGEHEAD_STORE__URL=postgres://…)",
         ),
         (None, Some(key_file)) => (
             key_file,
-            "the root keys, and with them every key that was issued",
+            format!("the root keys, and with them {issued}"),
             "Give the root keys by the variable BRIDGEHEAD_KEYS, in place of `file:…` in [secrets] keys",
         ),
         (None, None) => return None,
@@ -212,6 +215,11 @@ mod tests {
             (format!("auth.mode = \"api_key\"\n{postgres}"), KEYS, &[]),
             ("auth.mode = \"api_key\"\nstore.url = \"memory:\"".to_owned(), "", &[]),
             ("auth.mode = \"open\"".to_owned(), "", &[]),
+            (
+                "auth.mode = \"oauth\"\nserver.public_url = \"https://mcp.example.com\"\nstore.url = \"sqlite:/data/b.db\"".to_owned(),
+                KEYS,
+                &["every user, key and connected client and the list of who was cut off will be GONE", "=postgres://"],
+            ),
             ("auth.mode = \"api_key\"\nauth.api_key = { verify = \"upstream\", probe = { source = \"erp\", path = \"/me\" } }".to_owned(), "", &[]),
         ] {
             let said = warned(&[("FLY_APP_NAME", "x"), ("BRIDGEHEAD_KEYS", keys)], "", &settings);
