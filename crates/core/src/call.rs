@@ -48,6 +48,44 @@ pub enum LogLevel {
     Emergency,
 }
 
+/// Names one intended effect: the same for a call and its repeats under the same idempotency key,
+/// and for no other. Derived from endpoint, caller, tool and key, so it shows nothing of the key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EffectId(Arc<str>);
+
+impl EffectId {
+    /// Takes an id: 64 lower-case hexadecimal digits; `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let legal = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (text.len() == 64 && text.bytes().all(legal)).then(|| Self(Arc::from(text)))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EffectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The effect that a call is to have exactly once, as its source sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedEffect {
+    /// Names it.
+    pub id: EffectId,
+    /// SHA-256 of the arguments as canonical JSON (RFC 8785), without the key.
+    pub digest: [u8; 32],
+    /// The header in which the system behind takes a key of its own; its value is the id. `None`
+    /// where it takes none.
+    pub upstream_header: Option<Arc<str>>,
+}
+
 /// What a running call may tell its client before it ends.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Notification {
@@ -103,6 +141,9 @@ pub struct Call {
     pub deadline: Option<Timestamp>,
     /// How many bytes of JSON the answer may have. Set by the pipeline from the tool's policy.
     pub max_result_bytes: usize,
+    /// The effect that the call is to have exactly once; `None` for a read, and for a call without an
+    /// idempotency key. Set by the pipeline when the key is claimed.
+    pub effect: Option<ClaimedEffect>,
     /// Fires when the client went away or cancelled (MCP `notifications/cancelled`).
     pub cancelled: CancellationToken,
     /// The way back to the client while the call runs.
@@ -127,6 +168,7 @@ impl Call {
             arguments,
             deadline: None,
             max_result_bytes: usize::MAX,
+            effect: None,
             cancelled: CancellationToken::new(),
             notify: Arc::new(Unheard),
             client_capabilities: Arc::default(),

@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::Secret;
 
@@ -158,6 +159,38 @@ impl Presented {
     }
 }
 
+/// What whoever signed the caller in says of them beside their name: the claims of an access or ID
+/// token (RFC 7519 §4), by claim name. Empty where the mode knows no more than a name. `Debug` shows
+/// the names alone.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Claims(Arc<Map<String, Value>>);
+
+impl Claims {
+    /// Takes claims that were verified.
+    #[must_use]
+    pub fn new(claims: Map<String, Value>) -> Self {
+        Self(Arc::new(claims))
+    }
+
+    /// The claim of that name; `None` also for one that is `null`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    /// All of them, by name.
+    #[must_use]
+    pub fn as_map(&self) -> &Map<String, Value> {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Claims").field(&self.0.keys().collect::<Vec<_>>()).finish()
+    }
+}
+
 /// Who is calling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -169,6 +202,8 @@ pub struct Caller {
     pub sign_in: SignIn,
     /// What they handed over for the system behind.
     pub presented: Presented,
+    /// What is known of them beside their name.
+    pub claims: Claims,
 }
 
 impl Caller {
@@ -180,6 +215,7 @@ impl Caller {
             scopes: ScopeSet::read_and_write(),
             sign_in: SignIn::Open,
             presented: Presented::default(),
+            claims: Claims::default(),
         }
     }
 }

@@ -24,8 +24,8 @@ pub mod source;
 pub mod tool;
 
 pub use audit::{AuditRecord, AuditSink, Ending};
-pub use call::{Call, LogLevel, Notification, Notify, RequestId};
-pub use caller::{Caller, Presented, ScopeSet, SignIn};
+pub use call::{Call, ClaimedEffect, EffectId, LogLevel, Notification, Notify, RequestId};
+pub use caller::{Caller, Claims, Presented, ScopeSet, SignIn};
 pub use catalog::{Catalog, CatalogFault, Entry};
 pub use clock::{Clock, SystemClock};
 pub use effect::Effect;
@@ -38,5 +38,5 @@ pub use pipeline::Pipeline;
 pub use policy::{Policies, Policy, PolicyPatch};
 pub use random::{OsRandomness, Randomness};
 pub use secret::Secret;
-pub use source::Source;
+pub use source::{Resolution, Source};
 pub use tool::{Tool, ToolAddress, ToolSpec, WireName};

@@ -15,6 +15,92 @@ pub struct Policy {
     pub max_result_bytes: usize,
     /// How many calls may run and wait at once; unlimited where `None`.
     pub concurrency: Option<Concurrency>,
+    /// How often one caller may call; as often as they like where `None`.
+    pub caller_rate: Option<SharedRate>,
+    /// How often all callers together may reach the system behind; unlimited where `None`.
+    pub upstream_rate: Option<SharedRate>,
+    /// What happens to limits while the shared counters cannot be reached.
+    pub on_shared_loss: OnSharedLoss,
+    /// How long answers are remembered (read-only tools); not at all where `None`.
+    pub cache: Option<CachePolicy>,
+    /// Whether calls with effects take an idempotency key; as suits the tool where `None`.
+    pub idempotency: Option<Idempotency>,
+    /// How long a key is remembered, from the end of its call.
+    pub idempotency_retention: Duration,
+    /// The header in which the system behind takes an idempotency key of its own; as the source
+    /// says where `None`.
+    pub upstream_idempotency_header: Option<Arc<str>>,
+    /// How long the system behind remembers a key of its own.
+    pub upstream_key_ttl: Duration,
+    /// How often a call that is safe to repeat is repeated when the system behind fails.
+    pub retries: u32,
+    /// When the system behind is left in peace for a while.
+    pub circuit: Option<CircuitPolicy>,
+}
+
+/// So many calls in a time, counted evenly: 60 a minute is one a second, and `burst` at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many calls.
+    pub calls: std::num::NonZeroU32,
+    /// In which time.
+    pub per: Duration,
+    /// How many may come at once before the rate counts.
+    pub burst: std::num::NonZeroU32,
+}
+
+/// A rate, and which calls are counted together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedRate {
+    /// Which calls share it: the pattern that set it, and for an upstream's the source.
+    pub shared_by: Arc<str>,
+    /// The rate.
+    pub rate: Rate,
+}
+
+/// What happens to limits while the shared counters cannot be reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnSharedLoss {
+    /// Each replica counts for itself.
+    #[default]
+    Open,
+    /// Calls are refused.
+    Closed,
+}
+
+/// How answers of read-only tools are remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachePolicy {
+    /// How long an answer is good; a shorter time that the system behind names counts.
+    pub ttl: Duration,
+    /// Whether callers share answers.
+    pub shared: bool,
+    /// How long after its time an answer is still given where the system behind fails.
+    pub stale_if_error: Duration,
+    /// Addresses or patterns of tools after whose calls nothing is remembered any more.
+    pub invalidated_by: Vec<String>,
+}
+
+/// Whether calls with effects take an idempotency key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Idempotency {
+    /// The tool takes no key.
+    Off,
+    /// The tool takes a key.
+    Optional,
+    /// The tool is not called without one.
+    Required,
+}
+
+/// When the system behind is left in peace for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CircuitPolicy {
+    /// Which calls share it: the source.
+    pub shared_by: Arc<str>,
+    /// After how many failures in a row.
+    pub failures: std::num::NonZeroU32,
+    /// For how long.
+    pub open_for: Duration,
 }
 
 /// A limit on calls at the same time.
@@ -35,6 +121,42 @@ pub const DEFAULT_MAX_RESULT_BYTES: usize = 64 * 1024;
 /// How many calls wait behind a concurrency limit that names no queue.
 pub const DEFAULT_QUEUE: usize = 50;
 
+/// How long an idempotency key is remembered, unless the policy says otherwise.
+pub const DEFAULT_RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How long a system behind is taken to remember a key of its own, unless the policy says otherwise.
+pub const DEFAULT_UPSTREAM_KEY_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A rate as a policy sets it, before it is known which burst goes with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RatePatch {
+    /// How many calls.
+    pub calls: std::num::NonZeroU32,
+    /// In which time.
+    pub per: Duration,
+}
+
+/// The keys that `cache` sets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CachePatch {
+    /// `cache.ttl`.
+    pub ttl: Option<Duration>,
+    /// `cache.shared`.
+    pub shared: Option<bool>,
+    /// `cache.stale_if_error`.
+    pub stale_if_error: Option<Duration>,
+    /// `cache.invalidated_by`.
+    pub invalidated_by: Option<Vec<String>>,
+}
+
+/// The keys that `circuit` sets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CircuitPatch {
+    /// `circuit.failures`.
+    pub failures: Option<std::num::NonZeroU32>,
+    /// `circuit.open_for`.
+    pub open_for: Option<Duration>,
+}
+
 /// The keys one `[policy.…]` table sets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PolicyPatch {
@@ -46,6 +168,28 @@ pub struct PolicyPatch {
     pub concurrency: Option<usize>,
     /// `rate_limit.queue`.
     pub queue: Option<usize>,
+    /// `rate_limit.per_caller`.
+    pub per_caller: Option<RatePatch>,
+    /// `rate_limit.burst`: for `per_caller`, and where there is none for `upstream`.
+    pub burst: Option<std::num::NonZeroU32>,
+    /// `rate_limit.upstream`.
+    pub upstream: Option<RatePatch>,
+    /// `on_shared_loss`.
+    pub on_shared_loss: Option<OnSharedLoss>,
+    /// `cache`.
+    pub cache: CachePatch,
+    /// `idempotency`.
+    pub idempotency: Option<Idempotency>,
+    /// `idempotency_retention`.
+    pub idempotency_retention: Option<Duration>,
+    /// `upstream_idempotency_header`.
+    pub upstream_idempotency_header: Option<Arc<str>>,
+    /// `upstream_key_ttl`.
+    pub upstream_key_ttl: Option<Duration>,
+    /// `retries`.
+    pub retries: Option<u32>,
+    /// `circuit`.
+    pub circuit: CircuitPatch,
 }
 
 /// All `[policy.…]` tables.
@@ -64,24 +208,14 @@ impl Policies {
     /// What holds for the tool at `address`.
     #[must_use]
     pub fn resolve(&self, address: &ToolAddress) -> Policy {
-        let mut policy =
-            Policy { timeout: DEFAULT_TIMEOUT, max_result_bytes: DEFAULT_MAX_RESULT_BYTES, concurrency: None };
-        let (mut running, mut queue) = (None, DEFAULT_QUEUE);
         let text = address.to_string();
+        let mut merged = PolicyPatch::default();
+        let mut set_by = SetBy::default();
         for (pattern, patch) in self.0.iter().filter(|(pattern, _)| matches(pattern, &text)) {
-            policy.timeout = patch.timeout.unwrap_or(policy.timeout);
-            policy.max_result_bytes = patch.max_result_bytes.unwrap_or(policy.max_result_bytes);
-            queue = patch.queue.unwrap_or(queue);
-            if let Some(concurrency) = patch.concurrency {
-                running = Some((concurrency, pattern));
-            }
+            set_by.note(pattern, patch);
+            merged.lay_over(patch);
         }
-        policy.concurrency = running.map(|(running, pattern)| Concurrency {
-            shared_by: format!("{}/{pattern}", address.source).into(),
-            running,
-            waiting: queue,
-        });
-        policy
+        merged.policy(address, &set_by)
     }
 
     /// The patterns that match none of `addresses`: most likely misspelt.
@@ -89,6 +223,100 @@ impl Policies {
         self.0.iter().map(|(pattern, _)| pattern.as_str()).filter(move |pattern| {
             *pattern != "default" && !addresses.iter().any(|address| matches(pattern, &address.to_string()))
         })
+    }
+}
+
+/// Which patterns set what is counted together: whatever one pattern limits shares that limit.
+#[derive(Default)]
+struct SetBy<'p> {
+    concurrency: &'p str,
+    per_caller: &'p str,
+    upstream: &'p str,
+}
+
+impl<'p> SetBy<'p> {
+    fn note(&mut self, pattern: &'p str, patch: &PolicyPatch) {
+        if patch.concurrency.is_some() {
+            self.concurrency = pattern;
+        }
+        if patch.per_caller.is_some() {
+            self.per_caller = pattern;
+        }
+        if patch.upstream.is_some() {
+            self.upstream = pattern;
+        }
+    }
+}
+
+impl PolicyPatch {
+    /// Takes every key that `over` sets.
+    fn lay_over(&mut self, over: &Self) {
+        fn lay<T: Clone>(under: &mut Option<T>, over: &Option<T>) {
+            if over.is_some() {
+                under.clone_from(over);
+            }
+        }
+        lay(&mut self.timeout, &over.timeout);
+        lay(&mut self.max_result_bytes, &over.max_result_bytes);
+        lay(&mut self.concurrency, &over.concurrency);
+        lay(&mut self.queue, &over.queue);
+        lay(&mut self.per_caller, &over.per_caller);
+        lay(&mut self.burst, &over.burst);
+        lay(&mut self.upstream, &over.upstream);
+        lay(&mut self.on_shared_loss, &over.on_shared_loss);
+        lay(&mut self.cache.ttl, &over.cache.ttl);
+        lay(&mut self.cache.shared, &over.cache.shared);
+        lay(&mut self.cache.stale_if_error, &over.cache.stale_if_error);
+        lay(&mut self.cache.invalidated_by, &over.cache.invalidated_by);
+        lay(&mut self.idempotency, &over.idempotency);
+        lay(&mut self.idempotency_retention, &over.idempotency_retention);
+        lay(&mut self.upstream_idempotency_header, &over.upstream_idempotency_header);
+        lay(&mut self.upstream_key_ttl, &over.upstream_key_ttl);
+        lay(&mut self.retries, &over.retries);
+        lay(&mut self.circuit.failures, &over.circuit.failures);
+        lay(&mut self.circuit.open_for, &over.circuit.open_for);
+    }
+
+    /// A rate without a burst lets one call come at a time: evenly is what shields a system.
+    fn policy(self, address: &ToolAddress, set_by: &SetBy<'_>) -> Policy {
+        let source = &address.source;
+        let within = |pattern: &str| Arc::from(format!("{source}/{pattern}"));
+        let one = std::num::NonZeroU32::MIN;
+        let rate = |patch: RatePatch, burst| Rate { calls: patch.calls, per: patch.per, burst };
+        Policy {
+            timeout: self.timeout.unwrap_or(DEFAULT_TIMEOUT),
+            max_result_bytes: self.max_result_bytes.unwrap_or(DEFAULT_MAX_RESULT_BYTES),
+            concurrency: self.concurrency.map(|running| Concurrency {
+                shared_by: within(set_by.concurrency),
+                running,
+                waiting: self.queue.unwrap_or(DEFAULT_QUEUE),
+            }),
+            caller_rate: self.per_caller.map(|patch| SharedRate {
+                shared_by: Arc::from(set_by.per_caller),
+                rate: rate(patch, self.burst.unwrap_or(one)),
+            }),
+            upstream_rate: self.upstream.map(|patch| SharedRate {
+                shared_by: within(set_by.upstream),
+                rate: rate(patch, self.burst.filter(|_| self.per_caller.is_none()).unwrap_or(one)),
+            }),
+            on_shared_loss: self.on_shared_loss.unwrap_or_default(),
+            cache: self.cache.ttl.map(|ttl| CachePolicy {
+                ttl,
+                shared: self.cache.shared.unwrap_or(false),
+                stale_if_error: self.cache.stale_if_error.unwrap_or_default(),
+                invalidated_by: self.cache.invalidated_by.unwrap_or_default(),
+            }),
+            idempotency: self.idempotency,
+            idempotency_retention: self.idempotency_retention.unwrap_or(DEFAULT_RETENTION),
+            upstream_idempotency_header: self.upstream_idempotency_header,
+            upstream_key_ttl: self.upstream_key_ttl.unwrap_or(DEFAULT_UPSTREAM_KEY_TTL),
+            retries: self.retries.unwrap_or(0),
+            circuit: self.circuit.failures.zip(self.circuit.open_for).map(|(failures, open_for)| CircuitPolicy {
+                shared_by: source.clone(),
+                failures,
+                open_for,
+            }),
+        }
     }
 }
 
@@ -131,7 +359,7 @@ mod tests {
             timeout: timeout.map(Duration::from_secs),
             max_result_bytes: bytes,
             concurrency,
-            queue: None,
+            ..PolicyPatch::default()
         };
         let policies = Policies::new(vec![
             ("crm.get".into(), patch(Some(1), None, None)),

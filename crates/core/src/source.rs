@@ -2,7 +2,18 @@
 
 use async_trait::async_trait;
 
-use crate::{Call, CallError, Outcome, ToolSpec};
+use crate::{Call, CallError, Outcome, ToolSpec, call::ClaimedEffect};
+
+/// What a source knows of an effect of which nobody heard the end.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Resolution {
+    /// It took effect, and this is what came of it.
+    Done(Outcome),
+    /// It did not take effect and will not: it is safe to call again.
+    NotDone,
+    /// The system behind cannot tell.
+    Unknown,
+}
 
 /// Where tools come from: a database, functions, an API.
 ///
@@ -24,6 +35,14 @@ pub trait Source: Send + Sync + 'static {
     /// # Errors
     /// What went wrong, by blame. A source never answers a failure with `Ok`.
     async fn call(&self, tool: &str, call: &Call) -> Result<Outcome, CallError>;
+
+    /// What became of an effect whose call ended without a definite answer (a crash, a lost
+    /// connection). Asked before a caller is told that nobody knows.
+    ///
+    /// Never repeats the call. What cannot be found out is [`Resolution::Unknown`].
+    async fn resolve(&self, _tool: &str, _effect: &ClaimedEffect) -> Resolution {
+        Resolution::Unknown
+    }
 
     /// Whether the system behind can be reached. Asked by `/readyz`; must answer quickly.
     ///

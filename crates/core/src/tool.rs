@@ -28,6 +28,9 @@ pub struct ToolSpec {
     pub open_world: bool,
     /// The scope a caller needs; the effect's own where `None`.
     pub scope: Option<String>,
+    /// The header in which the system behind takes an idempotency key of its own, where its
+    /// description says so (`Idempotency-Key`). `policy.upstream_idempotency_header` wins over it.
+    pub upstream_idempotency_header: Option<Arc<str>>,
 }
 
 impl ToolSpec {
@@ -48,6 +51,7 @@ impl ToolSpec {
             idempotent: true,
             open_world: false,
             scope: None,
+            upstream_idempotency_header: None,
         }
     }
 }

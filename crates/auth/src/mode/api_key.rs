@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bridgehead_core::{Caller, EndpointId, Presented, Secret, SignIn};
+use bridgehead_core::{Caller, Claims, EndpointId, Presented, Secret, SignIn};
 use http::HeaderMap;
 
 use super::{HandedThrough, Mode, bearer, single};
@@ -50,6 +50,7 @@ impl ApiKeyMode {
             scopes: record.scopes,
             sign_in: SignIn::IssuedKey { key_id: record.id.to_shared() },
             presented: Presented::default(),
+            claims: Claims::default(),
         })
     }
 

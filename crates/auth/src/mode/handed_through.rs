@@ -4,7 +4,7 @@
 
 use std::{fmt, sync::Arc};
 
-use bridgehead_core::{Caller, Presented, ScopeSet, Secret, SignIn};
+use bridgehead_core::{Caller, Claims, Presented, ScopeSet, Secret, SignIn};
 
 use crate::{Denied, Fingerprint, Fingerprints, Probe, ProbeFailure, SubjectBlocks, keys::holds_own_secret};
 
@@ -61,7 +61,7 @@ impl HandedThrough {
             // There is one for each root key, and always a root key.
             (None, None) => return Err(Denied::Missing),
         };
-        Ok(Caller { subject, scopes: self.scopes.clone(), sign_in, presented })
+        Ok(Caller { subject, scopes: self.scopes.clone(), sign_in, presented, claims: Claims::default() })
     }
 }
 

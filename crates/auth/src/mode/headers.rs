@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bridgehead_core::{Caller, EndpointId, Presented, ScopeSet, Secret, SignIn};
+use bridgehead_core::{Caller, Claims, EndpointId, Presented, ScopeSet, Secret, SignIn};
 use http::HeaderMap;
 
 use super::{HandedThrough, Mode, bearer, single};
@@ -176,7 +176,7 @@ async fn issued_to(keys: &IssuedKeys, endpoint: &EndpointId, sent: &[Sent<'_>]) 
         };
     }
     let (subject, scopes) = teammate.ok_or(Denied::Missing)?;
-    Ok(Caller { subject, scopes, sign_in: SignIn::Headers, presented: Presented::default() })
+    Ok(Caller { subject, scopes, sign_in: SignIn::Headers, presented: Presented::default(), claims: Claims::default() })
 }
 
 async fn issued_for(

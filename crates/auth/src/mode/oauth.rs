@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bridgehead_core::{Caller, EndpointId, Presented, SignIn};
+use bridgehead_core::{Caller, Claims, EndpointId, Presented, SignIn};
 use http::HeaderMap;
 
 use super::{Mode, bearer};
@@ -64,6 +64,7 @@ impl Mode for OAuthMode {
             scopes: verified.scopes,
             sign_in: SignIn::OAuth { client_id: verified.client.to_shared(), grant_id: verified.grant.to_shared() },
             presented: Presented::default(),
+            claims: Claims::default(),
         }))
     }
 }

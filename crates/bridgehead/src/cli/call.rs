@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bridgehead_core::{AuditSink, Call, Caller, Content, Pipeline, Presented, RequestId, ScopeSet, SignIn};
+use bridgehead_core::{AuditSink, Call, Caller, Claims, Content, Pipeline, Presented, RequestId, ScopeSet, SignIn};
 use serde_json::{Map, Value};
 
 use super::{ConfigOption, Exit, Failure, Outcome, load, output, tools};
@@ -36,6 +36,7 @@ pub(super) async fn run(args: Args) -> Outcome {
         scopes: all_scopes(&tool.scope),
         sign_in: SignIn::Local,
         presented: Presented::default(),
+        claims: Claims::default(),
     };
     let request_id = RequestId::generate(&*ambient.randomness);
     let call = Call::new(request_id.clone(), Arc::new(caller), tool.wire_name.as_str(), arguments);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bridgehead_auth::{Probe, ProbeAnswer, ProbeFailure};
 use bridgehead_core::{
-    Call, CallError, Caller, Presented, Randomness, RequestId, ScopeSet, SignIn, Source, UpstreamCode,
+    Call, CallError, Caller, Claims, Presented, Randomness, RequestId, ScopeSet, SignIn, Source, UpstreamCode,
 };
 use bridgehead_sources::{
     fault::SourceFault,
@@ -99,6 +99,7 @@ impl Probe for SystemProbe {
             scopes: ScopeSet::default(),
             sign_in: SignIn::UpstreamKey,
             presented: presented.clone(),
+            claims: Claims::default(),
         };
         let call = Call::new(RequestId::generate(&*self.randomness), Arc::new(caller), TOOL, Map::new());
         match self.source.call(TOOL, &call).await {

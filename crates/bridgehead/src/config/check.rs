@@ -114,6 +114,7 @@ impl Check<'_> {
                 max_result_bytes,
                 concurrency: limit.concurrency.map(size),
                 queue: limit.queue.map(size),
+                ..PolicyPatch::default()
             };
             (pattern, patch)
         });

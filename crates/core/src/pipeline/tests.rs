@@ -110,6 +110,7 @@ fn call(tool: &str, arguments: serde_json::Value) -> Call {
         scopes: ScopeSet::read_and_write(),
         sign_in: SignIn::Local,
         presented: crate::Presented::default(),
+        claims: crate::Claims::default(),
     };
     Call::new(RequestId::generate(&Zeros), Arc::new(caller), tool, arguments.as_object().unwrap().clone())
 }
