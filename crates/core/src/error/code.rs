@@ -149,7 +149,7 @@ impl UpstreamCode {
         match self {
             Self::Unavailable => "Address, name, certificate and network of the system behind; the log has the cause.",
             Self::Busy => "Its load; `rate_limit.concurrency` of the policy sends it fewer calls at once.",
-            Self::RateLimited => "Its limits; `rate_limit.concurrency` of the policy sends it fewer calls at once.",
+            Self::RateLimited => "Its limits; `rate_limit.upstream` of the policy keeps within them.",
             Self::TimedOut => "How long it takes; `timeout` of the policy, or a faster statement.",
             Self::ConnectionLost => "The system behind, and gateways on the way to it.",
             Self::Rejected => "Descriptions of the tool's parameters, if agents often get it wrong.",
@@ -194,8 +194,14 @@ pub enum OwnCode {
     InvalidArguments,
     /// The tool needs a client that can do more.
     ClientLacksCapability,
-    /// Too many calls are running here.
+    /// The caller calls more often than the policy allows.
+    RateLimited,
+    /// Too many calls are running here, or on their way to the system behind.
     Busy,
+    /// The system behind failed again and again, and is left in peace.
+    CircuitOpen,
+    /// The counters that replicas share cannot be reached, and the policy says to refuse then.
+    LimitsUnavailable,
     /// The server is shutting down.
     ShuttingDown,
     /// The client cancelled or went away.
@@ -206,12 +212,15 @@ pub enum OwnCode {
 
 impl OwnCode {
     /// All of them, in the order of the reference.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::UnknownTool,
         Self::NotPermitted,
         Self::InvalidArguments,
         Self::ClientLacksCapability,
+        Self::RateLimited,
         Self::Busy,
+        Self::CircuitOpen,
+        Self::LimitsUnavailable,
         Self::ShuttingDown,
         Self::Cancelled,
         Self::Internal,
@@ -225,7 +234,10 @@ impl OwnCode {
             Self::NotPermitted => "not_permitted",
             Self::InvalidArguments => "invalid_arguments",
             Self::ClientLacksCapability => "client_lacks_capability",
+            Self::RateLimited => "rate_limited",
             Self::Busy => "busy",
+            Self::CircuitOpen => "circuit_open",
+            Self::LimitsUnavailable => "limits_unavailable",
             Self::ShuttingDown => "shutting_down",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
@@ -236,7 +248,7 @@ impl OwnCode {
     #[must_use]
     pub const fn retryable(self) -> bool {
         match self {
-            Self::Busy | Self::ShuttingDown => true,
+            Self::RateLimited | Self::Busy | Self::CircuitOpen | Self::LimitsUnavailable | Self::ShuttingDown => true,
             Self::UnknownTool
             | Self::NotPermitted
             | Self::InvalidArguments
@@ -254,8 +266,10 @@ impl OwnCode {
             | Self::NotPermitted
             | Self::InvalidArguments
             | Self::ClientLacksCapability
+            | Self::RateLimited
             | Self::Cancelled => Blame::Caller,
-            Self::Busy | Self::ShuttingDown | Self::Internal => Blame::Operator,
+            Self::CircuitOpen => Blame::Upstream,
+            Self::Busy | Self::LimitsUnavailable | Self::ShuttingDown | Self::Internal => Blame::Operator,
         }
     }
 
@@ -269,7 +283,14 @@ impl OwnCode {
                 "The arguments do not fit the tool's input schema, or a check of the source; `details.faults` lists every one."
             }
             Self::ClientLacksCapability => "The tool needs a client that declared a capability which this one did not.",
-            Self::Busy => "More calls are running and waiting here than the policy allows.",
+            Self::RateLimited => "The caller calls more often than the policy allows; nothing was sent.",
+            Self::Busy => "More calls are running and waiting here than the policy allows; nothing was sent.",
+            Self::CircuitOpen => {
+                "The system behind failed several times in a row and is left in peace for a while; nothing was sent."
+            }
+            Self::LimitsUnavailable => {
+                "The counters that replicas share cannot be reached, and the policy refuses calls meanwhile."
+            }
             Self::ShuttingDown => "This process is about to end and takes no new calls.",
             Self::Cancelled => "The client cancelled the call.",
             Self::Internal => {
@@ -286,7 +307,10 @@ impl OwnCode {
             Self::NotPermitted => "Do something else, or tell the person who called.",
             Self::InvalidArguments => "Mend the arguments that are named, and call again.",
             Self::ClientLacksCapability => "Do something else.",
-            Self::Busy | Self::ShuttingDown => "Call again after `retry_after_ms`.",
+            Self::Busy | Self::CircuitOpen | Self::LimitsUnavailable | Self::ShuttingDown => {
+                "Call again after `retry_after_ms`."
+            }
+            Self::RateLimited => "Wait for `retry_after_ms`, and call less often.",
             Self::Cancelled => "Nothing. A call with effects that had begun goes on to its end.",
             Self::Internal => "Tell the operator the request id.",
         }
@@ -300,7 +324,10 @@ impl OwnCode {
             Self::NotPermitted => "`bridgehead keys create --scope …` makes a key with more rights.",
             Self::InvalidArguments => "Descriptions of the tool's parameters, if agents often get it wrong.",
             Self::ClientLacksCapability | Self::ShuttingDown | Self::Cancelled => "Nothing, as a rule.",
-            Self::Busy => "`rate_limit.concurrency` and `queue` of the policy.",
+            Self::RateLimited => "`rate_limit.per_caller` and `burst` of the policy.",
+            Self::Busy => "`rate_limit.concurrency`, `upstream` and `queue` of the policy.",
+            Self::CircuitOpen => "The system behind, and the codes of the calls before; `circuit` of the policy.",
+            Self::LimitsUnavailable => "`shared.url` and the server there; `on_shared_loss` of the policy.",
             Self::Internal => "The log, under the request id; then report it.",
         }
     }
