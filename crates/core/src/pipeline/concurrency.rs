@@ -1,4 +1,4 @@
-//! Step 5. A place among the running calls, where the policy limits them; the queue is bounded.
+//! Step 7. A place among the running calls, where the policy limits them; the queue is bounded.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! Step 7. The source, in a task of its own: a panic there becomes an error here, a read dies
+//! Step 8. The source, in a task of its own: a panic there becomes an error here, a read dies
 //! with its client, and a call with effects is driven to its end.
 
 use std::sync::Arc;
