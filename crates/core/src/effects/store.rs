@@ -54,7 +54,7 @@ pub trait EffectStore: Send + Sync + 'static {
     async fn claim(&self, record: &EffectRecord, now: Timestamp) -> Result<ClaimOutcome, EffectStoreError>;
 
     /// The record, where one is kept at `now`.
-    async fn find(&self, id: &EffectId, now: Timestamp) -> Result<Option<EffectRecord>, EffectStoreError>;
+    async fn find_effect(&self, id: &EffectId, now: Timestamp) -> Result<Option<EffectRecord>, EffectStoreError>;
 
     /// As [`EffectRecord::renew`].
     async fn renew(&self, id: &EffectId, token: &ClaimToken, lease: Lease) -> Result<Change, EffectStoreError>;
@@ -90,5 +90,5 @@ pub trait EffectStore: Send + Sync + 'static {
     ) -> Result<Change, EffectStoreError>;
 
     /// Forgets what is not kept any longer at `now`; says how many records that were.
-    async fn sweep(&self, now: Timestamp) -> Result<u64, EffectStoreError>;
+    async fn sweep_effects(&self, now: Timestamp) -> Result<u64, EffectStoreError>;
 }

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use super::{Change, ClaimOutcome, ClaimToken, EffectRecord, KeptAnswer, Lease};
 use crate::EffectId;
 
-/// Effects by their ids. The verbs are those of [`EffectStore`](super::EffectStore).
+/// Effects by their ids. The verbs are those of [`EffectStore`](super::EffectStore), `find` and `sweep` being short
+/// for `find_effect` and `sweep_effects`.
 #[derive(Debug, Default)]
 pub struct EffectTable(BTreeMap<EffectId, EffectRecord>);
 

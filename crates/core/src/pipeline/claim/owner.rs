@@ -145,7 +145,7 @@ impl Claims {
     /// The answer that stands, where somebody else has settled the effect meanwhile.
     async fn as_settled(&self, held: &Held, result: Result<Outcome, CallError>) -> Result<Outcome, CallError> {
         let now = self.dispatch.clock.now();
-        match self.effects.store.find(&held.keyed.effect.id, now).await {
+        match self.effects.store.find_effect(&held.keyed.effect.id, now).await {
             Ok(Some(record)) => match record.standing(now) {
                 Standing::Settled(answer) => Answer::read(answer).replay(),
                 Standing::Running | Standing::InDoubt => result,
