@@ -191,6 +191,10 @@ const fn form(code: OwnCode) -> &'static str {
         OwnCode::ClientLacksCapability => "JSON-RPC error -32021, with `requiredCapabilities` in `data`",
         OwnCode::Internal => "JSON-RPC error -32603",
         OwnCode::InvalidArguments
+        | OwnCode::IdempotencyConflict
+        | OwnCode::IdempotencyUnavailable
+        | OwnCode::EffectInDoubt
+        | OwnCode::AnswerNotKept
         | OwnCode::RateLimited
         | OwnCode::Busy
         | OwnCode::CircuitOpen

@@ -1,4 +1,4 @@
-//! Step 7c. A place among the running calls, where the policy limits them; the queue is bounded. Each replica
+//! Step 8c. A place among the running calls, where the policy limits them; the queue is bounded. Each replica
 //! counts for itself.
 
 use std::{

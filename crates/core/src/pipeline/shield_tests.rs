@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    AuditRecord, Caller, CircuitState, Claims, Effect, Policies, PolicyPatch, Presented, RequestId, ScopeSet,
-    ShieldEvent, SignIn, Source, ToolSpec, UpstreamCode, UpstreamFailure,
+    AuditRecord, Caller, CircuitState, Counters, Effect, Policies, PolicyPatch, Presented, Randomness, RequestId,
+    ScopeSet, ShieldEvent, ShieldEvents, SignIn, Source, ToolSpec, UpstreamCode, UpstreamFailure,
     catalog::NamedSource,
     counters::{CountersLost, Terms, Turn},
     policy::{CircuitPatch, OnSharedLoss, Rate, RatePatch},
@@ -155,18 +155,17 @@ struct Bench {
 
 impl Bench {
     fn new(policy: PolicyPatch) -> Self {
-        Self::build(policy, |pipeline| pipeline)
+        Self::build(policy, |shield| shield)
     }
 
-    fn build(policy: PolicyPatch, with: impl FnOnce(Pipeline) -> Pipeline) -> Self {
+    fn build(policy: PolicyPatch, with: impl FnOnce(Shield) -> Shield) -> Self {
         let (clock, told) = (PausedClock::new(), Arc::new(Told::default()));
         let behind = Arc::new(Behind { clock: clock.clone(), called: Mutex::default(), script: Mutex::default() });
         let named = NamedSource { name: "t".into(), prefix: String::new(), source: behind.clone() };
         let catalog = Catalog::build(vec![named], &Policies::new(vec![("default".into(), policy)])).ok().unwrap();
-        let pipeline = Pipeline::new(clock.clone(), Arc::new(Forgets))
-            .with_shield_events(told.clone())
-            .with_randomness(Arc::new(Ones));
-        Self { clock, behind, told, catalog, pipeline: Arc::new(with(pipeline)) }
+        let shield = with(Shield::default().with_events(told.clone()).with_randomness(Arc::new(Ones)));
+        let pipeline = Arc::new(Pipeline::with_shield(clock.clone(), Arc::new(Forgets), shield));
+        Self { clock, behind, told, catalog, pipeline }
     }
 
     fn will(&self, script: impl IntoIterator<Item = Does>) {
@@ -179,7 +178,7 @@ impl Bench {
             scopes: ScopeSet::read_and_write(),
             sign_in: SignIn::Local,
             presented: Presented::default(),
-            claims: Claims::default(),
+            claims: crate::Claims::default(),
         };
         let call = Call::new(RequestId::generate(&Ones), Arc::new(caller), tool, serde_json::Map::new());
         self.pipeline.run(&self.catalog, call).await
@@ -418,7 +417,7 @@ async fn lost_counters_are_made_up_for_or_refused_as_the_policy_says() {
     ] {
         let policy =
             PolicyPatch { per_caller: per(1, 60 * SECOND), on_shared_loss: Some(on_loss), ..PolicyPatch::default() };
-        let bench = Bench::build(policy, |pipeline| pipeline.with_counters(elsewhere.clone()));
+        let bench = Bench::build(policy, |shield| shield.with_counters(elsewhere.clone()));
         assert_eq!([bench.ends("read").await, bench.ends("read").await], expected);
         *elsewhere.counters.lock().unwrap() = Some(Arc::new(crate::LocalCounters::new(bench.clock.clone())));
         assert_eq!(bench.ends("read").await, "ok", "the shared ones have not counted yet");
