@@ -88,7 +88,7 @@ impl Dispatch {
             limits: Limits::new(counters, LocalCounters::new(clock.clone())),
             circuits: Circuits::new(clock.clone(), events.clone()),
             queues: Queues::default(),
-            places: Places::default(),
+            places: Places::new(clock.clone()),
             budgets: Budgets::default(),
             running: TaskTracker::new(),
             randomness,

@@ -274,6 +274,33 @@ async fn nobody_waits_so_long_that_no_time_is_left_for_the_work() {
     assert_eq!((bench.called().len(), bench.clock.since_start()), (1, 3 * SECOND));
 }
 
+/// H3: those who find no place are told different times, as far apart as places become free.
+#[tokio::test(start_paused = true)]
+async fn a_burst_on_few_places_comes_back_as_they_become_free() {
+    let policy =
+        PolicyPatch { concurrency: Some(4), queue: Some(4), timeout: Some(60 * SECOND), ..PolicyPatch::default() };
+    let bench = Bench::new(policy);
+    bench.will(vec![Does::Takes(2 * SECOND); 500]);
+    // So that it is known how long a call takes.
+    for _ in 0..40 {
+        bench.ends("read").await;
+    }
+    let began = bench.clock.since_start();
+    let caller = async |_| {
+        let mut refused = 0;
+        while let Err(error) = bench.call_as("alice", "read").await {
+            refused += 1;
+            bench.clock.sleep(error.retry_after().unwrap()).await;
+        }
+        refused
+    };
+    let refused = join_all((0..100).map(caller)).await;
+    assert_eq!(refused.iter().filter(|refused| **refused == 0).count(), 8);
+    assert!(refused.iter().all(|refused| *refused <= 2), "{refused:?}");
+    let took = bench.clock.since_start() - began;
+    assert!(took <= 55 * SECOND, "100 calls of 2 s on 4 places take 50 s: {took:?}");
+}
+
 /// H3: those who wait for a place take another turn when they have it, or they would all go at once.
 #[tokio::test(start_paused = true)]
 async fn places_and_turns_together_keep_both() {
