@@ -61,6 +61,12 @@ impl EffectId {
         (text.len() == 64 && text.bytes().all(legal)).then(|| Self(Arc::from(text)))
     }
 
+    /// The id that a SHA-256 digest makes.
+    #[must_use]
+    pub(crate) fn from_digest(digest: &[u8; 32]) -> Self {
+        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -137,6 +143,9 @@ pub struct Call {
     pub wire_name: String,
     /// The arguments: one flat object. Checked against the input schema before a source sees them.
     pub arguments: Map<String, Value>,
+    /// The idempotency key that came beside the arguments (`_meta`), as the client gave it. One within
+    /// the arguments is the same; the pipeline takes it out of there before a source sees them.
+    pub idempotency_key: Option<String>,
     /// When the answer is no longer wanted. Set by the pipeline from the tool's policy.
     pub deadline: Option<Timestamp>,
     /// How many bytes of JSON the answer may have. Set by the pipeline from the tool's policy.
@@ -166,6 +175,7 @@ impl Call {
             caller,
             wire_name: wire_name.into(),
             arguments,
+            idempotency_key: None,
             deadline: None,
             max_result_bytes: usize::MAX,
             effect: None,

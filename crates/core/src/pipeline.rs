@@ -5,85 +5,128 @@
 //! | 1 | `audit` | writes down who called what and how it ended, whatever happens below |
 //! | 2 | `find` | the tool of that name |
 //! | 3 | `permit` | whether the caller has the tool's scope |
-//! | 4 | `arguments` | every argument against the compiled input schema |
-//! | 5 | `concurrency` | waits for a place, in a bounded queue |
+//! | 4 | `caller_limit` | whether it is the caller's turn |
+//! | 5 | `arguments` | takes the idempotency key out; every argument against the compiled input schema |
 //! | 6 | `deadline` | ends the waiting, not a write |
-//! | 7 | `invoke` | the source, in a task of its own |
-//! | 8 | `shape` | the size limit, the output schema |
+//! | 7 | `claim` | one effect for each idempotency key: claims it, waits for who has it, or replays its answer |
+//! | 8 | `dispatch` | the way to the system behind, with repeats (`retry`) around: |
+//! | 8a | `circuit` | whether the system behind is left in peace |
+//! | 8b | `upstream_limit` | waits for the call's turn, in a bounded queue |
+//! | 8c | `concurrency` | waits for a place, in a bounded queue |
+//! | 8d | `invoke` | the source, in a task of its own |
+//! | 9 | `shape` | the size limit, the output schema |
 //!
-//! Arguments come before the place in the queue: a call that cannot succeed takes nobody's turn.
-//! The time in the queue counts against the deadline.
+//! The caller's limit comes before the arguments: checking them is work as well. Arguments come before
+//! the turn and the place: a call that cannot succeed takes nobody's. The time in the queues counts
+//! against the deadline. What step 7 has claimed it settles behind step 9, and a refusal on the way there
+//! releases it. Between 8c and 8d stands the [`gate`]: what has passed it may have been sent.
 
 mod arguments;
 mod audit;
+mod caller_limit;
+mod circuit;
+mod claim;
 mod concurrency;
 mod deadline;
+mod dispatch;
 mod find;
+mod gate;
 mod invoke;
+mod limits;
 mod permit;
+mod retry;
 mod shape;
+mod upstream_limit;
+mod waiting;
 
 use std::sync::Arc;
 
-use tokio_util::task::TaskTracker;
+use self::{claim::Claims, dispatch::Dispatch, gate::Gate};
+use crate::{AuditSink, Call, CallError, Catalog, Clock, Entry, Fault, IdempotencyKey, Outcome, Refusal};
 
-use crate::{AuditSink, Call, CallError, Catalog, Clock, Outcome, Refusal};
+pub use claim::Effects;
+pub use dispatch::Shield;
 
 /// Runs calls. One for each endpoint, shared by all requests.
 pub struct Pipeline {
     clock: Arc<dyn Clock>,
     audit: Arc<dyn AuditSink>,
-    places: concurrency::Places,
-    running: TaskTracker,
+    dispatch: Arc<Dispatch>,
+    claims: Option<Arc<Claims>>,
 }
 
 impl Pipeline {
     /// A pipeline that tells time by `clock` and writes down every call in `audit`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, audit: Arc<dyn AuditSink>) -> Self {
-        Self { clock, audit, places: concurrency::Places::default(), running: TaskTracker::new() }
+        Self::with_shield(clock, audit, Shield::default())
+    }
+
+    /// The same, with what stands between callers and the systems behind.
+    #[must_use]
+    pub fn with_shield(clock: Arc<dyn Clock>, audit: Arc<dyn AuditSink>, shield: Shield) -> Self {
+        let dispatch = Arc::new(Dispatch::new(clock.clone(), shield));
+        Self { clock, audit, dispatch, claims: None }
+    }
+
+    /// Keeps one effect for each idempotency key. Without it, calls with a key are refused.
+    #[must_use]
+    pub fn with_effects(mut self, effects: Effects) -> Self {
+        self.claims = Some(Arc::new(Claims::new(effects, self.dispatch.clone())));
+        self
     }
 
     /// Runs one call against a catalog snapshot.
     ///
     /// Dropping the future ends the waiting. A read is then dropped as well; a call with effects
-    /// goes on to its end in a task of its own, and [`Pipeline::drain`] waits for it.
+    /// goes on to its end in a task of its own once it was sent, and [`Pipeline::drain`] waits for it.
     ///
     /// # Errors
     /// Why the call did not succeed, by blame.
     pub async fn run(&self, catalog: &Catalog, mut call: Call) -> Result<Outcome, CallError> {
-        let mut record = audit::Open::new(&*self.audit, self.clock.clone(), &call);
+        let gate = gate::CloseOnDrop::default();
+        let mut record = audit::Open::new(&*self.audit, self.clock.clone(), &call, gate.0.clone());
         let result = async {
             let entry = find::find(catalog, &call)?;
             record.found(&entry.tool);
             permit::permit(&call, entry)?;
-            arguments::check(&mut call, entry)?;
-            if self.running.is_closed() {
+            self.dispatch.caller_may(&call, entry).await?;
+            let key = arguments::check(&mut call, entry)?;
+            if self.dispatch.running.is_closed() {
                 return Err(Refusal::ShuttingDown.into());
             }
             call.max_result_bytes = entry.tool.policy.max_result_bytes;
             let deadline = deadline::Deadline::start(&*self.clock, &entry.tool.policy, &mut call);
-            deadline
-                .bound(entry, async {
-                    let place = self.places.take(entry).await?;
-                    record.reached();
-                    let outcome = invoke::invoke(&self.running, entry.clone(), call.clone(), place).await?;
-                    shape::shape(outcome, entry)
-                })
-                .await
+            deadline.bound(entry, &gate.0, self.answer(entry, call, key, &gate.0)).await
         }
         .await;
         record.close(&result);
         result
     }
 
+    async fn answer(
+        &self,
+        entry: &Arc<Entry>,
+        call: Call,
+        key: Option<IdempotencyKey>,
+        gate: &Arc<Gate>,
+    ) -> Result<Outcome, CallError> {
+        match (key, &self.claims) {
+            (Some(key), Some(claims)) => claims.once(entry, call, &key, gate).await,
+            (Some(_), None) => Err(Fault::new("keeping one effect for one key, without a store for it").into()),
+            (None, _) => shape::shape(self.dispatch.dispatch(entry, &call, gate).await?, entry),
+        }
+    }
+
     /// Takes no more calls and waits until the running ones, those with effects that nobody
     /// waits for included, have ended.
     pub async fn drain(&self) {
-        self.running.close();
-        self.running.wait().await;
+        self.dispatch.running.close();
+        self.dispatch.running.wait().await;
     }
 }
 
+#[cfg(test)]
+mod shield_tests;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,16 @@ pub enum Resolution {
     Unknown,
 }
 
+/// What a source can do about an effect whose call ended without a definite answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// It sends [`ClaimedEffect::id`] in the header that [`ClaimedEffect::upstream_header`] names, so that
+    /// the system behind knows a repeat for one.
+    pub sends_key: bool,
+    /// [`Source::resolve`] finds out what became of effects.
+    pub resolves: bool,
+}
+
 /// Where tools come from: a database, functions, an API.
 ///
 /// A source is asked for its tools when a catalog is built, and is called only with arguments
@@ -35,6 +45,11 @@ pub trait Source: Send + Sync + 'static {
     /// # Errors
     /// What went wrong, by blame. A source never answers a failure with `Ok`.
     async fn call(&self, tool: &str, call: &Call) -> Result<Outcome, CallError>;
+
+    /// What the source can do when a call of `tool` ends without a definite answer.
+    fn recovery(&self, _tool: &str) -> Recovery {
+        Recovery::default()
+    }
 
     /// What became of an effect whose call ended without a definite answer (a crash, a lost
     /// connection). Asked before a caller is told that nobody knows.

@@ -56,6 +56,8 @@ async fn postgres_keeps_the_contract() {
     let make =
         || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn CertificateStore>) };
     contract::certificate_store(make).await.unwrap();
+    let make = || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn EffectStore>) };
+    contract::effect_store(make).await.unwrap();
 }
 
 /// H1: two replicas of one release start at the same moment.

@@ -1,6 +1,8 @@
 //! The closed list of codes that a failed call can have, with all that the reference
 //! (`docs/reference/errors.md`) says of each. What a single failure was stands in [`super`].
 
+use crate::Verdict;
+
 /// Who has to mend a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Blame {
@@ -90,6 +92,29 @@ impl UpstreamCode {
         }
     }
 
+    /// The code of this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == word)
+    }
+
+    /// What a failure of this kind says of the effect that the call was to have, where the source
+    /// knows nothing more.
+    #[must_use]
+    pub const fn verdict(self) -> Verdict {
+        match self {
+            // Nothing was sent, or it was turned away at the door.
+            Self::Unavailable | Self::Busy | Self::RateLimited => Verdict::Undone,
+            // Who called was turned away, not what they called for: with another credential, or once the
+            // right is granted, the same call goes well.
+            Self::Unauthorized | Self::Forbidden => Verdict::Undone,
+            // It looked at the call and said no.
+            Self::Rejected | Self::NotFound | Self::Conflict => Verdict::Definite,
+            // An answer that says nothing of the effect, or none.
+            Self::TimedOut | Self::ConnectionLost | Self::InvalidResponse | Self::Failed => Verdict::InDoubt,
+        }
+    }
+
     /// Whether the same call may succeed later without a change, where nothing more is known. A
     /// call with effects that may have been sent is never retryable, whatever stands here.
     #[must_use]
@@ -149,7 +174,7 @@ impl UpstreamCode {
         match self {
             Self::Unavailable => "Address, name, certificate and network of the system behind; the log has the cause.",
             Self::Busy => "Its load; `rate_limit.concurrency` of the policy sends it fewer calls at once.",
-            Self::RateLimited => "Its limits; `rate_limit.concurrency` of the policy sends it fewer calls at once.",
+            Self::RateLimited => "Its limits; `rate_limit.upstream` of the policy keeps within them.",
             Self::TimedOut => "How long it takes; `timeout` of the policy, or a faster statement.",
             Self::ConnectionLost => "The system behind, and gateways on the way to it.",
             Self::Rejected => "Descriptions of the tool's parameters, if agents often get it wrong.",
@@ -194,8 +219,22 @@ pub enum OwnCode {
     InvalidArguments,
     /// The tool needs a client that can do more.
     ClientLacksCapability,
-    /// Too many calls are running here.
+    /// The idempotency key was used before, with other arguments.
+    IdempotencyConflict,
+    /// The idempotency key could not be claimed.
+    IdempotencyUnavailable,
+    /// A call with an idempotency key may have taken effect, and nobody knows.
+    EffectInDoubt,
+    /// A call with an idempotency key took effect, and its answer is not there any more.
+    AnswerNotKept,
+    /// The caller calls more often than the policy allows.
+    RateLimited,
+    /// Too many calls are running here, or on their way to the system behind.
     Busy,
+    /// The system behind failed again and again, and is left in peace.
+    CircuitOpen,
+    /// The counters that replicas share cannot be reached, and the policy says to refuse then.
+    LimitsUnavailable,
     /// The server is shutting down.
     ShuttingDown,
     /// The client cancelled or went away.
@@ -206,12 +245,19 @@ pub enum OwnCode {
 
 impl OwnCode {
     /// All of them, in the order of the reference.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 15] = [
         Self::UnknownTool,
         Self::NotPermitted,
         Self::InvalidArguments,
         Self::ClientLacksCapability,
+        Self::IdempotencyConflict,
+        Self::IdempotencyUnavailable,
+        Self::EffectInDoubt,
+        Self::AnswerNotKept,
+        Self::RateLimited,
         Self::Busy,
+        Self::CircuitOpen,
+        Self::LimitsUnavailable,
         Self::ShuttingDown,
         Self::Cancelled,
         Self::Internal,
@@ -225,22 +271,37 @@ impl OwnCode {
             Self::NotPermitted => "not_permitted",
             Self::InvalidArguments => "invalid_arguments",
             Self::ClientLacksCapability => "client_lacks_capability",
+            Self::IdempotencyConflict => "idempotency_conflict",
+            Self::IdempotencyUnavailable => "idempotency_unavailable",
+            Self::EffectInDoubt => "effect_in_doubt",
+            Self::AnswerNotKept => "answer_not_kept",
+            Self::RateLimited => "rate_limited",
             Self::Busy => "busy",
+            Self::CircuitOpen => "circuit_open",
+            Self::LimitsUnavailable => "limits_unavailable",
             Self::ShuttingDown => "shutting_down",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }
     }
 
-    /// Whether the same call may succeed later without a change.
+    /// Whether the same call may succeed later without a change, as a rule.
     #[must_use]
     pub const fn retryable(self) -> bool {
         match self {
-            Self::Busy | Self::ShuttingDown => true,
+            Self::RateLimited
+            | Self::Busy
+            | Self::CircuitOpen
+            | Self::LimitsUnavailable
+            | Self::ShuttingDown
+            | Self::IdempotencyUnavailable => true,
             Self::UnknownTool
             | Self::NotPermitted
             | Self::InvalidArguments
             | Self::ClientLacksCapability
+            | Self::IdempotencyConflict
+            | Self::EffectInDoubt
+            | Self::AnswerNotKept
             | Self::Cancelled
             | Self::Internal => false,
         }
@@ -254,8 +315,16 @@ impl OwnCode {
             | Self::NotPermitted
             | Self::InvalidArguments
             | Self::ClientLacksCapability
+            | Self::IdempotencyConflict
+            | Self::RateLimited
             | Self::Cancelled => Blame::Caller,
-            Self::Busy | Self::ShuttingDown | Self::Internal => Blame::Operator,
+            Self::EffectInDoubt | Self::CircuitOpen => Blame::Upstream,
+            Self::IdempotencyUnavailable
+            | Self::AnswerNotKept
+            | Self::Busy
+            | Self::LimitsUnavailable
+            | Self::ShuttingDown
+            | Self::Internal => Blame::Operator,
         }
     }
 
@@ -269,7 +338,22 @@ impl OwnCode {
                 "The arguments do not fit the tool's input schema, or a check of the source; `details.faults` lists every one."
             }
             Self::ClientLacksCapability => "The tool needs a client that declared a capability which this one did not.",
-            Self::Busy => "More calls are running and waiting here than the policy allows.",
+            Self::IdempotencyConflict => "The idempotency key was used before, for a call with other arguments.",
+            Self::IdempotencyUnavailable => "The idempotency key could not be written down, so nothing was sent.",
+            Self::EffectInDoubt => {
+                "A call with this idempotency key may have taken effect, and nobody knows; `details.effect_id` names the effect."
+            }
+            Self::AnswerNotKept => {
+                "A call with this idempotency key took effect, and its answer was too large to keep or cannot be read any more."
+            }
+            Self::RateLimited => "The caller calls more often than the policy allows; nothing was sent.",
+            Self::Busy => "More calls are running and waiting here than the policy allows; nothing was sent.",
+            Self::CircuitOpen => {
+                "The system behind failed several times in a row and is left in peace for a while; nothing was sent."
+            }
+            Self::LimitsUnavailable => {
+                "The counters that replicas share cannot be reached, and the policy refuses calls meanwhile."
+            }
             Self::ShuttingDown => "This process is about to end and takes no new calls.",
             Self::Cancelled => "The client cancelled the call.",
             Self::Internal => {
@@ -286,7 +370,16 @@ impl OwnCode {
             Self::NotPermitted => "Do something else, or tell the person who called.",
             Self::InvalidArguments => "Mend the arguments that are named, and call again.",
             Self::ClientLacksCapability => "Do something else.",
-            Self::Busy | Self::ShuttingDown => "Call again after `retry_after_ms`.",
+            Self::IdempotencyConflict => "Use a new key for a new effect, and the same arguments for the same one.",
+            Self::IdempotencyUnavailable => "Call again with the same key after `retry_after_ms`.",
+            Self::EffectInDoubt => {
+                "Look at what it should have changed. Never call again with a new key before that; the same key is safe."
+            }
+            Self::AnswerNotKept => "Nothing: it was done. Read what it has changed, where you need to know more.",
+            Self::Busy | Self::CircuitOpen | Self::LimitsUnavailable | Self::ShuttingDown => {
+                "Call again after `retry_after_ms`."
+            }
+            Self::RateLimited => "Wait for `retry_after_ms`, and call less often.",
             Self::Cancelled => "Nothing. A call with effects that had begun goes on to its end.",
             Self::Internal => "Tell the operator the request id.",
         }
@@ -299,8 +392,18 @@ impl OwnCode {
             Self::UnknownTool => "`bridgehead tools` lists what is served.",
             Self::NotPermitted => "`bridgehead keys create --scope …` makes a key with more rights.",
             Self::InvalidArguments => "Descriptions of the tool's parameters, if agents often get it wrong.",
-            Self::ClientLacksCapability | Self::ShuttingDown | Self::Cancelled => "Nothing, as a rule.",
-            Self::Busy => "`rate_limit.concurrency` and `queue` of the policy.",
+            Self::ClientLacksCapability | Self::ShuttingDown | Self::Cancelled | Self::IdempotencyConflict => {
+                "Nothing, as a rule."
+            }
+            Self::IdempotencyUnavailable => "The store: the log says what is wrong with it.",
+            Self::EffectInDoubt => {
+                "What the system behind did; it is named by `effect_id` there where it takes keys. `upstream_idempotency_header`, or `effects_table`, lets Bridgehead find out."
+            }
+            Self::AnswerNotKept => "`max_result_bytes` of the policy; and root keys that were taken away.",
+            Self::RateLimited => "`rate_limit.per_caller` and `burst` of the policy.",
+            Self::Busy => "`rate_limit.concurrency`, `upstream` and `queue` of the policy.",
+            Self::CircuitOpen => "The system behind, and the codes of the calls before; `circuit` of the policy.",
+            Self::LimitsUnavailable => "`shared.url` and the server there; `on_shared_loss` of the policy.",
             Self::Internal => "The log, under the request id; then report it.",
         }
     }

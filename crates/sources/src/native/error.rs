@@ -78,7 +78,7 @@ impl ToolError {
         match &mut self.0 {
             CallError::Upstream(failure) => **failure = failure.clone().with_cause(Cause(cause.into())),
             CallError::Internal(fault) => *fault = fault.clone().with_cause(Cause(cause.into())),
-            CallError::Refused(_) | CallError::Cancelled => {}
+            CallError::Refused(_) | CallError::InDoubt(_) | CallError::AnswerNotKept | CallError::Cancelled => {}
         }
         self
     }
