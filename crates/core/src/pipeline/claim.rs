@@ -122,6 +122,7 @@ impl Claims {
             id: origin.effect(key),
             digest: arguments_digest(&call.arguments),
             upstream_header: entry.tool.upstream_idempotency_header.clone(),
+            retention: entry.tool.policy.idempotency_retention,
         };
         call.effect = Some(effect.clone());
         let keyed = Keyed { entry: entry.clone(), call, origin, effect, gate: gate.clone() };
