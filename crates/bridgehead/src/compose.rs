@@ -6,6 +6,7 @@
 
 mod audit_log;
 mod connect;
+mod effects;
 mod fetch;
 mod issuer;
 mod modes;
@@ -42,6 +43,7 @@ use crate::{
 };
 
 pub use audit_log::AuditLog;
+pub use effects::effects;
 pub use issuer::for_commands as issuer_for_commands;
 pub use signal::told_to_stop;
 
@@ -313,8 +315,9 @@ pub async fn compose(
     let catalog = catalog(settings, places, ambient, from_code.sources.clone()).await?;
     let metrics = Metrics::default();
     let audit: Vec<Arc<dyn AuditSink>> = vec![Arc::new(AuditLog), Arc::new(metrics.clone())];
-    let pipeline = Pipeline::new(ambient.clock.clone(), Arc::new(audit));
     let id = EndpointId::main();
+    let effects = effects(&keyring, ambient, &id);
+    let pipeline = Pipeline::new(ambient.clock.clone(), Arc::new(audit)).with_effects(effects);
     let endpoint =
         Arc::new(Endpoint::new(id.clone(), settings.name.clone(), settings.instructions.clone(), catalog, pipeline));
     let bound = bind(settings.server.listen).await?;
@@ -488,7 +491,8 @@ impl Composed {
                 issuer::sweep(&issuer, &*clock, &shutdown).await;
             }
         };
-        tokio::join!(bound.serve(app.clone(), tls.clone(), shutdown.clone()), admin, redirects, fresh, sweep);
+        let effects = effects::sweep(&*keyring.store.effects, &*clock, &shutdown);
+        tokio::join!(bound.serve(app.clone(), tls.clone(), shutdown.clone()), admin, redirects, fresh, sweep, effects);
         keyring.keys.settle().await;
         keyring.sessions.settle().await;
         keyring.trace.settle().await;

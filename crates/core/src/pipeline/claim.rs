@@ -12,6 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use self::{ends::Ends, owner::Sending};
 use super::{dispatch::Dispatch, gate::Gate, shape};
@@ -125,6 +126,8 @@ impl Claims {
             retention: entry.tool.policy.idempotency_retention,
         };
         call.effect = Some(effect.clone());
+        // A client that goes away ends its waiting, not what it has begun.
+        call.cancelled = CancellationToken::new();
         let keyed = Keyed { entry: entry.clone(), call, origin, effect, gate: gate.clone() };
         if let Look::Ended(result) = self.look(&keyed).await {
             return result;
