@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use bridgehead_core::{Call, CallError, Clock, Fault, Outcome, Source, ToolSpec, source::Recovery};
+use bridgehead_core::{Call, CallError, Clock, Fault, Outcome, Recovery, Source, ToolSpec};
 use bridgehead_outbound::{Client, Configured};
 
 use super::{Exchange, check, plan::Plan, settings::HttpSettings};
