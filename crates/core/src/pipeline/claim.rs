@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use self::{ends::Ends, owner::Sending};
 use super::{dispatch::Dispatch, gate::Gate, shape};
 use crate::{
-    Call, CallError, ClaimedEffect, EffectStore, EndpointId, Entry, Fault, IdempotencyKey, InDoubt, Outcome, Randomness,
-    Refusal, Resolution,
+    Call, CallError, ClaimedEffect, EffectStore, EndpointId, Entry, Fault, IdempotencyKey, InDoubt, Outcome,
+    Randomness, Refusal, Resolution,
     effects::{
         Answer, Change, ClaimOutcome, ClaimToken, EffectOrigin, EffectRecord, EffectState, Lease, Standing,
         arguments_digest,

@@ -91,7 +91,8 @@ fn present_key(request: &mut Request, call: &Call) -> Result<(), CallError> {
         .and_then(|name| request.set_header(name, &effect.id.upstream_key()).ok());
     put.ok_or_else(|| {
         // Nothing was sent, and nothing would know a repeat.
-        let message = format!("`{header}` is no name for a header. Nothing was sent. Tell the operator of this server.");
+        let message =
+            format!("`{header}` is no name for a header. Nothing was sent. Tell the operator of this server.");
         UpstreamFailure::new(UpstreamCode::Unavailable, message).not_retryable().into()
     })
 }

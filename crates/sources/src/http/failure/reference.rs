@@ -57,7 +57,9 @@ pub fn answers() -> Result<Vec<Row>, Box<dyn std::error::Error>> {
                 statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
             };
             let with_header = match seen.as_str() {
-                "403" => Some((403, "403 with `Retry-After`, or `X-RateLimit-Remaining: 0`", ("x-ratelimit-remaining", "0"))),
+                "403" => {
+                    Some((403, "403 with `Retry-After`, or `X-RateLimit-Remaining: 0`", ("x-ratelimit-remaining", "0")))
+                }
                 "503" => Some((503, "503 with `Retry-After`", ("retry-after", "1"))),
                 _ => None,
             };
