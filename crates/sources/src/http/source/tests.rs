@@ -182,7 +182,7 @@ async fn each_answer_has_its_result() {
             "upstream_busy retry",
             "upstream_connection_lost",
         ),
-        ("503 Service Unavailable", "", "", "upstream_busy retry", "upstream_busy retry"),
+        ("503 Service Unavailable", "", "", "upstream_busy retry", "upstream_busy"),
     ] {
         let upstream = Upstream::answers(status, header, body);
         for (method, expected) in [("GET", read), ("POST", write)] {
