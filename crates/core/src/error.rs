@@ -205,7 +205,9 @@ impl fmt::Display for InDoubt {
                  before an answer came."
             )?,
         }
-        f.write_str(" Look at what it should have changed, and do not call it with a new idempotency key before you know.")?;
+        f.write_str(
+            " Look at what it should have changed, and do not call it with a new idempotency key before you know.",
+        )?;
         f.write_str(if self.can_be_resolved {
             " The same call with the same key is safe: it finds out, and never does it twice."
         } else {

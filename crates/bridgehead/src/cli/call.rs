@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bridgehead_core::{
-    AuditSink, Call, Caller, Claims, Content, EndpointId, KeyParameter, Pipeline, Presented, RequestId, ScopeSet, SignIn,
+    AuditSink, Call, Caller, Claims, Content, EndpointId, KeyParameter, Pipeline, Presented, RequestId, ScopeSet,
+    SignIn,
 };
 use serde_json::{Map, Value};
 
@@ -49,7 +50,8 @@ pub(super) async fn run(args: Args) -> Outcome {
     let audit: Arc<dyn AuditSink> = Arc::new(AuditLog);
     let pipeline = Pipeline::new(ambient.clock.clone(), audit);
     // A call without a key needs no store.
-    let has_key = |parameter: KeyParameter| args.idempotency_key.is_some() || call.arguments.contains_key(parameter.name);
+    let has_key =
+        |parameter: KeyParameter| args.idempotency_key.is_some() || call.arguments.contains_key(parameter.name);
     let (pipeline, store) = if tool.key.is_some_and(has_key) {
         let keyring = compose::keyring(&loaded.settings, &ambient).await?;
         let effects = compose::effects(&keyring, &ambient, &EndpointId::main());

@@ -69,12 +69,8 @@ pub trait EffectStore: Send + Sync + 'static {
     ) -> Result<Change, EffectStoreError>;
 
     /// As [`EffectRecord::doubt`].
-    async fn doubt(
-        &self,
-        id: &EffectId,
-        token: &ClaimToken,
-        keep_until: Timestamp,
-    ) -> Result<Change, EffectStoreError>;
+    async fn doubt(&self, id: &EffectId, token: &ClaimToken, keep_until: Timestamp)
+    -> Result<Change, EffectStoreError>;
 
     /// Forgets the record, where [`EffectRecord::release`] allows it.
     async fn release(&self, id: &EffectId, token: &ClaimToken) -> Result<Change, EffectStoreError>;

@@ -58,7 +58,10 @@ impl EffectTable {
         lease: Lease,
         now: Timestamp,
     ) -> Change {
-        self.change(id, |record| if record.is_kept(now) { record.take_over(from, to, lease, now) } else { Change::TooLate })
+        self.change(
+            id,
+            |record| if record.is_kept(now) { record.take_over(from, to, lease, now) } else { Change::TooLate },
+        )
     }
 
     pub fn sweep(&mut self, now: Timestamp) -> u64 {

@@ -301,7 +301,9 @@ impl OwnCode {
             | Self::IdempotencyConflict
             | Self::Cancelled => Blame::Caller,
             Self::EffectInDoubt => Blame::Upstream,
-            Self::IdempotencyUnavailable | Self::AnswerNotKept | Self::Busy | Self::ShuttingDown | Self::Internal => Blame::Operator,
+            Self::IdempotencyUnavailable | Self::AnswerNotKept | Self::Busy | Self::ShuttingDown | Self::Internal => {
+                Blame::Operator
+            }
         }
     }
 

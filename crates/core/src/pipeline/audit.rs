@@ -54,7 +54,10 @@ impl<'a> Open<'a> {
                     tracing::warn!(request_id = %self.request_id, tool = self.tool, code = error.code(), %error, cause, "call failed upstream");
                 }
                 CallError::InDoubt(doubt) => {
-                    let cause = doubt.cause.as_ref().map(|cause| (cause.code(), std::error::Error::source(cause).map(ToString::to_string)));
+                    let cause = doubt
+                        .cause
+                        .as_ref()
+                        .map(|cause| (cause.code(), std::error::Error::source(cause).map(ToString::to_string)));
                     tracing::warn!(request_id = %self.request_id, tool = self.tool, effect = %doubt.effect, ?cause, "nobody knows whether a call took effect");
                 }
                 CallError::Refused(_) | CallError::AnswerNotKept | CallError::Cancelled => {}

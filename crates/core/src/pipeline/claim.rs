@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use self::{ends::Ends, owner::Sending};
 use super::{dispatch::Dispatch, gate::Gate, shape};
 use crate::{
-    Call, CallError, ClaimedEffect, EffectStore, EndpointId, Entry, Fault, IdempotencyKey, InDoubt, Outcome, Randomness,
-    Refusal, Resolution,
+    Call, CallError, ClaimedEffect, EffectStore, EndpointId, Entry, Fault, IdempotencyKey, InDoubt, Outcome,
+    Randomness, Refusal, Resolution,
     effects::{
         Answer, Change, ClaimOutcome, ClaimToken, EffectOrigin, EffectRecord, EffectState, Lease, Standing,
         arguments_digest,
@@ -123,6 +123,7 @@ impl Claims {
             id: origin.effect(key),
             digest: arguments_digest(&call.arguments),
             upstream_header: entry.tool.upstream_idempotency_header.clone(),
+            retention: entry.tool.policy.idempotency_retention,
         };
         call.effect = Some(effect.clone());
         // A client that goes away ends its waiting, not what it has begun.

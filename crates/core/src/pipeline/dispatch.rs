@@ -16,12 +16,7 @@ pub(super) struct Dispatch {
 
 impl Dispatch {
     /// Sends `call` to its source when it is its turn, and returns what came of it.
-    pub(super) async fn dispatch(
-        &self,
-        entry: &Arc<Entry>,
-        call: &Call,
-        gate: &Gate,
-    ) -> Result<Outcome, CallError> {
+    pub(super) async fn dispatch(&self, entry: &Arc<Entry>, call: &Call, gate: &Gate) -> Result<Outcome, CallError> {
         let place = self.places.take(entry).await?;
         gate.pass(self.clock.now())?;
         invoke::invoke(&self.running, entry.clone(), call.clone(), place).await

@@ -53,7 +53,8 @@ pub(super) fn failure(error: &CallError, request_id: &str) -> Result<CallToolRes
         | CallError::AnswerNotKept
         | CallError::Cancelled => {
             let mut result = CallToolResult::error(vec![ContentBlock::text(Value::Object(object.clone()).to_string())]);
-            let mut members: Map<String, Value> = [("bridgehead/error".to_owned(), Value::Object(object))].into_iter().collect();
+            let mut members: Map<String, Value> =
+                [("bridgehead/error".to_owned(), Value::Object(object))].into_iter().collect();
             if matches!(error, CallError::Upstream(failure) if failure.replayed) {
                 members.insert(REPLAYED.into(), true.into());
             }

@@ -127,7 +127,8 @@ impl EffectStore for Sqlite {
     }
 
     async fn sweep_effects(&self, now: Timestamp) -> Result<u64, EffectStoreError> {
-        let done = sqlx::query(SWEEP).bind(micros(now)).execute(self.writer()?).await.map_err(|error| self.error(error))?;
+        let done =
+            sqlx::query(SWEEP).bind(micros(now)).execute(self.writer()?).await.map_err(|error| self.error(error))?;
         Ok(done.rows_affected())
     }
 }
