@@ -8,8 +8,8 @@ use crate::{Origin, SourceKind, Subject};
 pub struct Mend {
     /// In words.
     pub text: String,
-    /// The setting that is changed, from the root of the configuration, or the nearest table where it will
-    /// stand; empty where the configuration cannot mend it.
+    /// The setting that is changed, from the root of the configuration, or what stands nearest to it; empty
+    /// where the configuration cannot mend it.
     pub setting: Vec<String>,
 }
 
@@ -165,7 +165,7 @@ pub(crate) fn idempotency(tool: &Subject) -> Mend {
             text: format!(
                 "set `idempotency = \"optional\"` or \"required\" in [policy.\"{name}.{key}\"], or in one that covers it"
             ),
-            setting: ["policy", &format!("{name}.{key}")].map(str::to_owned).to_vec(),
+            setting: table(name, key).0,
         },
         Origin::Code => Mend::nowhere("set `idempotency = \"optional\"` or \"required\" in a policy that covers it"),
         Origin::Elsewhere => Mend::nowhere(
