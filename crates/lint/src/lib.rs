@@ -29,4 +29,4 @@ pub use origin::{Origin, SourceKind};
 pub use report::{Graded, Report, lint};
 pub use rules::Rule;
 pub use subject::{Hints, NotATool, Subject};
-pub use tokens::estimate;
+pub use tokens::tokens;

@@ -81,30 +81,28 @@ pub fn markdown() -> String {
 }
 
 fn section(text: &mut String, rule: &Rule) {
-    let _ = write!(text, "\n### {}\n\n{} {}\n", rule.id, rule.title, rule.why);
+    let _ = write!(text, "\n### {}\n\n{}\n\n{}\n", rule.id, rule.title, rule.why);
     for (word, example) in [("Not", rule.bad), ("But", rule.good)] {
         match example {
             Example::Words(words) => {
                 let _ = write!(text, "\n{word}: {words}.\n");
             }
             Example::Tools(json) => {
-                let _ = write!(text, "\n{word}:\n\n```json\n{}\n```\n", pretty(json));
+                let _ = write!(text, "\n{word}:\n\n```json\n{}\n```\n", shown(json));
             }
         }
     }
 }
 
-/// The example on lines of its own. Characters outside of ASCII are escaped, as most that occur here are
-/// invisible.
-fn pretty(json: &str) -> String {
+/// The example on one line. Characters outside of ASCII are escaped, as most that occur here are invisible.
+fn shown(json: &str) -> String {
     let value: Value = serde_json::from_str(json).unwrap_or_default();
     let mut text = String::new();
-    for c in format!("{value:#}").chars() {
+    for c in value.to_string().chars() {
         if c.is_ascii() || c == '…' {
             text.push(c);
         } else {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
                 let _ = write!(text, "\\u{unit:04x}");
             }
         }

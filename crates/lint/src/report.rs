@@ -81,7 +81,7 @@ pub fn lint(tools: &[Subject]) -> Report {
 fn graded(tool: &Subject, mut findings: Vec<Finding>) -> Graded {
     findings.sort_by(|a, b| b.severity.cmp(&a.severity));
     let (grade, points) = Grade::of(&findings);
-    Graded { name: tool.name.clone(), grade, points, tokens: crate::estimate(&tool.wire()), findings }
+    Graded { name: tool.name.clone(), grade, points, tokens: crate::tokens(tool), findings }
 }
 
 impl Graded {

@@ -61,3 +61,12 @@ fn ids_are_unique_and_fit_into_links() {
     assert!(ids.iter().all(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')), "{ids:?}");
     assert!(rules::ALL.iter().all(|rule| rule.title.ends_with('.') && rule.why.ends_with('.')));
 }
+
+#[test]
+fn the_published_reference_is_up_to_date() {
+    let published = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/lint.md");
+    assert!(
+        std::fs::read_to_string(published).unwrap_or_default() == bridgehead_lint::reference::markdown(),
+        "docs/reference/lint.md is not what the code says; write it anew with\n  cargo xtask generate",
+    );
+}

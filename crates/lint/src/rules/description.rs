@@ -122,7 +122,11 @@ fn is_request(description: &str) -> bool {
 }
 
 fn only_repeats(tool: &Subject) -> bool {
-    let said = words::telling(&words::of_text(&tool.description));
+    // A single word may be the name itself: `getCard()`.
+    let said = match words::of_text(&tool.description).as_slice() {
+        [_] => words::telling(&words::of_name(&tool.description)),
+        words => words::telling(words),
+    };
     let name = words::telling(&words::of_name(&tool.name));
     !said.is_empty() && said.iter().all(|word| name.contains(word))
 }

@@ -27,28 +27,19 @@ const LOOKING: [&str; 11] =
     ["count", "describe", "find", "get", "list", "lookup", "query", "read", "retrieve", "search", "view"];
 /// Of these, the ones that a POST has only because its question is long.
 const ASKING: [&str; 6] = ["count", "find", "list", "lookup", "query", "search"];
-/// What descriptions of such a tool begin with.
-const ASKS: [&str; 15] = [
-    "count",
-    "counts",
-    "find",
-    "finds",
-    "get",
-    "gets",
-    "list",
-    "lists",
-    "query",
-    "queries",
-    "retrieve",
-    "retrieves",
-    "return",
-    "returns",
-    "search",
-];
+/// What descriptions of such a tool begin with, without the ending of the third person.
+const ASKS: [&str; 6] = ["count", "find", "get", "list", "query", "search"];
 
 /// Names of parameters that take an idempotency key.
-const KEYS: [&str; 6] =
-    ["idempotencykey", "idempotencytoken", "clienttoken", "requestid", "clientrequesttoken", "xidempotencykey"];
+const KEYS: [&str; 7] = [
+    "bridgeheadidempotencykey",
+    "clientrequesttoken",
+    "clienttoken",
+    "idempotencykey",
+    "idempotencytoken",
+    "requestid",
+    "xidempotencykey",
+];
 
 pub(super) const CONTRADICTED: Rule = Rule {
     id: "effect-contradicted",
@@ -121,9 +112,9 @@ pub(super) const READ_LIKE: Rule = Rule {
 
 fn read_like(tool: &Subject, found: &mut Found<'_>) {
     let name = words::of_name(&tool.name);
-    let said = words::of_text(&tool.description);
+    let said: Vec<String> = words::of_text(&tool.description).iter().map(|word| words::root(word)).collect();
     let begins = |words: &[String], with: &[&str]| words.first().is_some_and(|word| with.contains(&word.as_str()));
-    let changes = |word: &String| CHANGING.contains(&words::root(word).as_str()) || CHANGING.contains(&word.as_str());
+    let changes = |word: &String| CHANGING.contains(&words::root(word).as_str());
     if tool.effect().is_some_and(|effect| !effect.is_read())
         && begins(&name, &ASKING)
         && begins(&said, &ASKS)
@@ -182,7 +173,7 @@ fn idempotency_key(tool: &Subject, found: &mut Found<'_>) {
         && repeats_differ
         && !tool.parameters().any(|(name, _)| is_key(name))
     {
-        let message = "A repeated call does it twice: the tool takes no idempotency key.";
+        let message = "A repeated call is carried out again: the tool takes no idempotency key.";
         found.at("/inputSchema", message, mend::idempotency(tool));
     }
 }

@@ -6,7 +6,7 @@ use super::{Check, Example, Found, Rule};
 use crate::{Severity, Subject, mend, schema, words};
 
 /// Words of names of numbers that mean nothing without a unit.
-const MEASURES: [&str; 19] = [
+const MEASURES: [&str; 18] = [
     "amount",
     "cost",
     "distance",
@@ -21,121 +21,10 @@ const MEASURES: [&str; 19] = [
     "temperature",
     "timeout",
     "ttl",
-    "weight",
     "width",
     "latency",
     "altitude",
     "elevation",
-];
-/// Words that name a unit, or say that there is none.
-const UNITS: [&str; 107] = [
-    "atomic",
-    "base",
-    "bp",
-    "bps",
-    "byte",
-    "bytes",
-    "cent",
-    "cents",
-    "celsius",
-    "centimeter",
-    "centimeters",
-    "character",
-    "characters",
-    "chars",
-    "cm",
-    "count",
-    "currency",
-    "day",
-    "days",
-    "decimal",
-    "degree",
-    "degrees",
-    "dollar",
-    "dollars",
-    "dp",
-    "em",
-    "epoch",
-    "eur",
-    "euro",
-    "euros",
-    "fahrenheit",
-    "feet",
-    "factor",
-    "fraction",
-    "ft",
-    "gb",
-    "gbp",
-    "gram",
-    "grams",
-    "hour",
-    "hours",
-    "hz",
-    "inch",
-    "inches",
-    "iso",
-    "items",
-    "kb",
-    "kelvin",
-    "kg",
-    "kilobytes",
-    "kilogram",
-    "kilograms",
-    "kilometer",
-    "kilometers",
-    "kilometres",
-    "km",
-    "lb",
-    "lbs",
-    "loop",
-    "mb",
-    "meter",
-    "meters",
-    "metre",
-    "metres",
-    "mg",
-    "micros",
-    "microseconds",
-    "mile",
-    "miles",
-    "millisecond",
-    "milliseconds",
-    "min",
-    "minor",
-    "minute",
-    "minutes",
-    "mm",
-    "month",
-    "months",
-    "ms",
-    "nanoseconds",
-    "number",
-    "ounce",
-    "ounces",
-    "oz",
-    "percent",
-    "percentage",
-    "pixel",
-    "pixels",
-    "point",
-    "points",
-    "pound",
-    "pounds",
-    "pt",
-    "px",
-    "ratio",
-    "second",
-    "seconds",
-    "sec",
-    "secs",
-    "smallest",
-    "times",
-    "units",
-    "usd",
-    "week",
-    "weeks",
-    "year",
-    "years",
 ];
 
 pub(super) const UNIT: Rule = Rule {
@@ -143,8 +32,8 @@ pub(super) const UNIT: Rule = Rule {
     severity: Severity::Warning,
     title: "A number that is a measure says its unit.",
     why: "`timeout: 30` is half a minute or thirty milliseconds, `amount: 500` five euros or five hundred. The call \
-          succeeds, and is wrong. The unit may stand in the name (`timeout_seconds`) or in the description. Weights \
-          that rank, and amounts of things, have none: say so (\"number of …\", \"factor\").",
+          succeeds, and is wrong. The unit may stand in the name (`timeout_seconds`) or in the description. Amounts \
+          of things have none: say so (\"number of …\").",
     bad: Example::Tools(
         r#"{"name": "run_report", "description": "Runs the monthly report. Returns its figures as rows.", "inputSchema": {"type": "object", "properties": {"timeout": {"type": "integer", "description": "How long the report may take."}}}}"#,
     ),
@@ -165,9 +54,8 @@ fn unit(tool: &Subject, found: &mut Found<'_>) {
         let said = schema::description(&tool.input_schema, parameter).map(words::of_text).unwrap_or_default();
         // The last word says what it is: `price_list` is none.
         let measures = named.last().is_some_and(|word| MEASURES.contains(&word.as_str()));
-        let measured =
-            named.iter().chain(&said).any(|word| UNITS.contains(&word.as_str()) || is_unit_after_figure(word));
-        let counts = ["amount of", "how many", "weight of", "multiplier"].iter().any(|it| words::has(&said, it));
+        let measured = named.iter().chain(&said).any(|word| words::is_unit(word) || is_unit_after_figure(word));
+        let counts = ["amount of", "how many", "multiplier"].iter().any(|it| words::has(&said, it));
         if measures && !measured && !counts {
             let mend = mend::parameter(
                 tool,
@@ -340,8 +228,7 @@ fn choices(tool: &Subject, found: &mut Found<'_>) {
         if ["comma", "separated", "combin", "wildcard", "prefix", "suffix"].iter().any(|word| lower.contains(word)) {
             continue;
         }
-        let listed = LEADS.iter().filter_map(|lead| lower.split_once(lead)).any(|(_, rest)| quoted(rest) >= 2);
-        if listed {
+        if LEADS.iter().any(|lead| lower.split_once(lead).is_some_and(|(before, rest)| lists(before, rest))) {
             let mend = mend::parameter(tool, name, "enum", "list the values");
             found.parameter(
                 name,
@@ -357,17 +244,32 @@ fn shows_choices(tool: &Subject, parameter: &Map<String, Value>) -> bool {
         || schema::says(&tool.input_schema, parameter, &["pattern", "format"])
 }
 
-/// How many words in quotes or backquotes stand in the first sentence.
-fn quoted(text: &str) -> usize {
-    let sentence = text.split(". ").next().unwrap_or(text);
-    ['`', '"', '\'']
-        .into_iter()
-        .map(|quote| {
-            let parts = sentence.split(quote).skip(1).step_by(2);
-            parts.filter(|part| !part.is_empty() && part.len() <= 40 && !part.contains(['{', '<', '*'])).count()
-        })
-        .max()
-        .unwrap_or(0)
+/// Whether what follows a lead is a list of the parameter's own values: two or more words in quotes, or single
+/// words with commas between them.
+fn lists(before: &str, rest: &str) -> bool {
+    let lead_in = before.rsplit(['.', '!', '\n']).next().unwrap_or(before);
+    // "The file's `purpose` must be one of …" is about something else.
+    if lead_in.contains(['`', '"']) || lead_in.contains("'s ") {
+        return false;
+    }
+    let sentence = rest.split(". ").next().unwrap_or(rest).trim_end_matches('.');
+    quoted(sentence) >= 2 || bare(sentence) >= 2
+}
+
+/// How many words in quotes or backquotes there are.
+fn quoted(sentence: &str) -> usize {
+    let of = |quote: char| {
+        let parts = sentence.split(quote).skip(1).step_by(2);
+        parts.filter(|part| !part.is_empty() && part.len() <= 40 && !part.contains(['{', '<', '*'])).count()
+    };
+    ['`', '"', '\''].into_iter().map(of).max().unwrap_or(0)
+}
+
+/// How many words there are where nothing else is between the commas; 0 where there is.
+fn bare(sentence: &str) -> usize {
+    let parts: Vec<&str> = sentence.split(',').flat_map(|part| part.split(" or ")).map(str::trim).collect();
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    if parts.iter().all(|part| !part.contains(char::is_whitespace) && part.len() <= 40) { parts.len() } else { 0 }
 }
 
 /// Words of names whose values are written in a language of their own.
@@ -376,9 +278,9 @@ const LANGUAGES: [&str; 9] = ["cql", "cron", "expression", "jql", "jsonpath", "r
 pub(super) const EXAMPLE: Rule = Rule {
     id: "example-missing",
     severity: Severity::Note,
-    title: "A value with a form of its own is shown by an example.",
-    why: "From one example an agent learns what a pattern of forty characters or the name of a query language does not \
-          tell it. Anthropic and OpenAI both advise examples where a format is not obvious.",
+    title: "A value that is written in a language of its own is shown by an example.",
+    why: "There are many dialects of `cron`, `filter` and `expression`; from one example an agent learns which one is \
+          meant. Names of such languages are known; a `pattern` shows the form already.",
     bad: Example::Tools(
         r#"{"name": "find_orders", "description": "Finds the orders that an expression fits.", "inputSchema": {"type": "object", "properties": {"expression": {"type": "string", "description": "Which orders are meant."}}}}"#,
     ),
@@ -389,24 +291,16 @@ pub(super) const EXAMPLE: Rule = Rule {
 };
 
 fn example(tool: &Subject, found: &mut Found<'_>) {
-    const PATTERN: usize = 30;
+    const SHOWN: [&str; 7] = ["examples", "example", "default", "enum", "const", "format", "pattern"];
     for (name, parameter) in tool.parameters() {
-        let faces = schema::faces(&tool.input_schema, parameter);
-        let pattern = faces.iter().find_map(|face| face.get("pattern").and_then(Value::as_str)).unwrap_or_default();
         let named = words::of_name(name).last().is_some_and(|word| LANGUAGES.contains(&word.as_str()));
-        let shown =
-            schema::says(&tool.input_schema, parameter, &["examples", "example", "default", "enum", "const", "format"]);
         let text = schema::description(&tool.input_schema, parameter).unwrap_or_default();
         let said = words::of_text(text);
-        let explained = text.contains(['`', '"', ':', '=', '<', '(']) || said.len() >= 20;
-        let told = explained || ["example", "e.g", "such", "like"].iter().any(|word| said.iter().any(|it| it == word));
-        if schema::types(&tool.input_schema, parameter) == ["string"]
-            && (named || pattern.len() > PATTERN)
-            && !shown
-            && !told
-        {
+        let told = text.contains(['`', '"', ':', '=', '<', '(']) || said.len() >= 20;
+        let shown = schema::says(&tool.input_schema, parameter, &SHOWN);
+        if named && !told && !shown && schema::types(&tool.input_schema, parameter) == ["string"] {
             let mend = mend::parameter(tool, name, "examples", "give one or two");
-            found.parameter(name, format!("`{name}` has a form of its own, and no example shows it."), mend);
+            found.parameter(name, format!("`{name}` is written in a language, and no example shows it."), mend);
         }
     }
 }

@@ -6,7 +6,8 @@ use crate::{Severity, Subject, mend, words};
 /// How long a name may be.
 const LONGEST: usize = 64;
 
-/// Words that every tool could be called.
+/// Words that every tool could be called. With another word beside them they may be what it is about:
+/// `delete_call`, `run_test`.
 const GENERIC: [&str; 25] = [
     "action",
     "api",
@@ -99,12 +100,15 @@ pub(super) const MEANINGLESS: Rule = Rule {
 };
 
 fn meaningless(tool: &Subject, found: &mut Found<'_>) {
-    let tells = |word: &String| {
-        let letters = word.chars().filter(|c| c.is_alphabetic()).count();
-        letters >= 2 && !GENERIC.contains(&word.as_str())
-    };
     let parts = tool.name.split(['_', '-', '.', '/']).filter(|part| !is_digest(part));
-    if !tool.name.is_empty() && !parts.flat_map(words::of_name).any(|word| tells(&word)) {
+    let mut words: Vec<String> = parts.flat_map(words::of_name).collect();
+    words.retain(|word| word.chars().filter(|c| c.is_alphabetic()).count() >= 2);
+    let says_nothing = match words.as_slice() {
+        [] => true,
+        [word] => GENERIC.contains(&word.as_str()),
+        _ => false,
+    };
+    if says_nothing && !tool.name.is_empty() {
         let message = format!("The name `{}` says nothing of what the tool does.", tool.name);
         found.at("/name", message, mend::name(tool, "a verb and what it is done to, such as `find_orders`"));
     }

@@ -1,5 +1,7 @@
 //! Parameters: that each is described, has a type, and is the agent's business.
 
+use serde_json::{Map, Value};
+
 use super::{Check, Example, Found, Rule};
 use crate::{Severity, Subject, mend, schema, words};
 
@@ -20,7 +22,7 @@ pub(super) const UNDESCRIBED: Rule = Rule {
 
 fn undescribed(tool: &Subject, found: &mut Found<'_>) {
     for (name, parameter) in tool.parameters() {
-        if schema::description(&tool.input_schema, parameter).is_none() {
+        if schema::description(&tool.input_schema, parameter).is_none() && !has_one_value(parameter) {
             let how = "say what the value means, in what form, and where it comes from";
             let mend = mend::parameter(tool, name, "description", how);
             found.parameter(name, format!("The parameter `{name}` has no description."), mend);
@@ -31,30 +33,46 @@ fn undescribed(tool: &Subject, found: &mut Found<'_>) {
     }
 }
 
+/// Whether there is nothing to choose.
+fn has_one_value(parameter: &Map<String, Value>) -> bool {
+    let values = parameter.get("enum").and_then(Value::as_array);
+    parameter.contains_key("const") || values.is_some_and(|values| values.len() == 1)
+}
+
 pub(super) const REPEATS_NAME: Rule = Rule {
     id: "parameter-repeats-name",
     severity: Severity::Note,
     title: "A parameter's description says more than its name.",
-    why: "`customer_id`, \"The customer ID\": whoever could not guess the name learns nothing. Parameters whose values \
-          are listed or shown by examples say it that way.",
+    why: "`region`, \"The region\": whoever could not guess the name learns nothing. Parameters whose values are listed \
+          or shown by examples say it that way, and of an id or a name of something there is often no more to say.",
     bad: Example::Tools(
-        r#"{"name": "find_orders", "description": "Finds the orders of one customer, the newest first.", "inputSchema": {"type": "object", "properties": {"customer_ref": {"type": "string", "description": "The customer ref."}}}}"#,
+        r#"{"name": "find_orders", "description": "Finds the orders of one customer, the newest first.", "inputSchema": {"type": "object", "properties": {"region": {"type": "string", "description": "The region."}}}}"#,
     ),
     good: Example::Tools(
-        r#"{"name": "find_orders", "description": "Finds the orders of one customer, the newest first.", "inputSchema": {"type": "object", "properties": {"customer_ref": {"type": "string", "description": "The customer's number, as find_customers gives it."}}}}"#,
+        r#"{"name": "find_orders", "description": "Finds the orders of one customer, the newest first.", "inputSchema": {"type": "object", "properties": {"region": {"type": "string", "description": "Sales region of the customer, as list_regions gives it."}}}}"#,
     ),
     check: Check::Tool(repeats_name),
 };
+
+/// Last words of names that say what the value is by themselves: there is nothing to add to "the ID of the
+/// comment".
+const NAMING: [&str; 10] = ["id", "ids", "key", "login", "name", "number", "sha", "sid", "slug", "uuid"];
 
 fn repeats_name(tool: &Subject, found: &mut Found<'_>) {
     const SHOWN: [&str; 7] = ["enum", "const", "examples", "pattern", "format", "default", "properties"];
     for (name, parameter) in tool.parameters() {
         let Some(said) = schema::description(&tool.input_schema, parameter) else { continue };
-        let said = words::of_text(said);
-        let (telling, named) = (words::telling(&said), words::telling(&words::of_name(name)));
-        let repeats = telling.iter().all(|word| named.contains(word)) && said.len() <= named.len() + 4;
+        let (said, named) = (words::of_text(said), words::of_name(name));
+        let (telling, known) = (words::telling(&said), words::telling(&named));
+        // "ID of the invoice" says of `invoice` that it is no number, date or name.
+        let identifies = !named.iter().any(|word| word == "id")
+            && said.iter().any(|word| matches!(word.as_str(), "id" | "ids" | "identifier" | "uuid"));
+        let repeats = !identifies && telling.iter().all(|word| known.contains(word)) && said.len() <= named.len() + 4;
+        // `weight_grams`, "Weight in grams": it is all said.
+        let says_all = |word: &String| NAMING.contains(&word.as_str()) || words::is_unit(word);
+        let names = named.len() > 1 && named.last().is_some_and(says_all);
         let is_flag = schema::types(&tool.input_schema, parameter) == ["boolean"];
-        if repeats && !is_flag && !schema::says(&tool.input_schema, parameter, &SHOWN) {
+        if repeats && !names && !is_flag && !schema::says(&tool.input_schema, parameter, &SHOWN) {
             let how = "say where the value comes from, or what it does";
             let mend = mend::parameter(tool, name, "description", how);
             found.parameter(name, format!("The description of `{name}` only repeats its name."), mend);
@@ -86,23 +104,10 @@ fn untyped(tool: &Subject, found: &mut Found<'_>) {
     }
 }
 
-/// Parameters by these names carry what proves who is calling.
-const CREDENTIALS: [&str; 14] = [
-    "accesstoken",
-    "apikey",
-    "apisecret",
-    "apitoken",
-    "appsecret",
-    "authkey",
-    "authorization",
-    "authtoken",
-    "bearertoken",
-    "clientsecret",
-    "secretkey",
-    "xapikey",
-    "xapitoken",
-    "xauthtoken",
-];
+/// Parameters by these names carry what proves who is calling. `client_secret` or `access_token` may be what
+/// the tool is about, so they are not among them.
+const CREDENTIALS: [&str; 9] =
+    ["apikey", "apisecret", "apitoken", "authkey", "authtoken", "bearertoken", "xapikey", "xapitoken", "xauthtoken"];
 
 pub(super) const CREDENTIAL: Rule = Rule {
     id: "parameter-credential",

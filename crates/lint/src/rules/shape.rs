@@ -108,7 +108,7 @@ pub(super) const ARRAY_ITEMS: Rule = Rule {
         r#"{"name": "find_orders", "description": "Finds the orders with any of these states.", "inputSchema": {"type": "object", "properties": {"states": {"type": "array", "description": "The states."}}}}"#,
     ),
     good: Example::Tools(
-        r#"{"name": "find_orders", "description": "Finds the orders with any of these states.", "inputSchema": {"type": "object", "properties": {"states": {"type": "array", "items": {"type": "string"}, "description": "The states."}}}}"#,
+        r#"{"name": "find_orders", "description": "Finds the orders with any of these states.", "inputSchema": {"type": "object", "properties": {"states": {"type": "array", "items": {"type": "string"}, "description": "Only orders in one of these states."}}}}"#,
     ),
     check: Check::Tool(array_items),
 };
@@ -135,16 +135,19 @@ fn array_items(tool: &Subject, found: &mut Found<'_>) {
     }
 }
 
-/// Names under which generators wrap all arguments.
-const WRAPPERS: [&str; 9] =
-    ["args", "arguments", "body", "params", "parameters", "payload", "query", "requestbody", "request"];
+/// Names under which generators wrap the arguments of one part of a request, beside others.
+const BODIES: [&str; 2] = ["body", "requestbody"];
+/// Names under which all arguments are wrapped, by themselves or each part apart.
+const WRAPPERS: [&str; 11] =
+    ["args", "arguments", "body", "header", "headers", "input", "params", "path", "payload", "query", "requestbody"];
 
 pub(super) const WRAPPED: Rule = Rule {
     id: "arguments-wrapped",
     severity: Severity::Warning,
     title: "Arguments are siblings, not wrapped.",
     why: "An object named `params`, `query` or `body` says where a value travels, which is no concern of an agent's, and \
-          is where models make mistakes: they leave the wrapper out, or send it as text. Requirement D2.",
+          is where models make mistakes: they leave the wrapper out, or send it as text. An object with alternatives cannot be \
+          laid flat and is not meant. Requirement D2.",
     bad: Example::Tools(
         r#"{"name": "create_order", "description": "Places an order. Returns its number.", "inputSchema": {"type": "object", "properties": {"body": {"type": "object", "description": "The order.", "properties": {"sku": {"type": "string", "description": "The article."}}}}}}"#,
     ),
@@ -155,14 +158,15 @@ pub(super) const WRAPPED: Rule = Rule {
 };
 
 fn wrapped(tool: &Subject, found: &mut Found<'_>) {
-    let alone = tool.parameters().count() == 1;
+    let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let nothing_else = tool.parameters().all(|(name, _)| WRAPPERS.contains(&plain(name).as_str()));
     for (name, parameter) in tool.parameters() {
-        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-        let wraps = WRAPPERS.contains(&plain.as_str()) || (alone && matches!(plain.as_str(), "input" | "data"));
-        let faces = schema::faces(&tool.input_schema, parameter);
-        let members =
-            faces.iter().any(|face| face.get("properties").and_then(Value::as_object).is_some_and(|it| !it.is_empty()));
-        if wraps && members {
+        let wraps = nothing_else || BODIES.contains(&plain(name).as_str());
+        let schema = schema::resolve(&tool.input_schema, parameter);
+        let members = schema.get("properties").and_then(Value::as_object).is_some_and(|members| !members.is_empty());
+        // Alternatives cannot stand side by side.
+        let chooses = ["oneOf", "anyOf"].iter().any(|word| schema.contains_key(*word));
+        if wraps && members && !chooses {
             let mend = mend::shape(tool, &format!("put what is in `{name}` beside the other parameters"));
             found.parameter(name, format!("Arguments are wrapped in `{name}`."), mend);
         }

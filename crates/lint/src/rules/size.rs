@@ -36,15 +36,16 @@ pub(super) const TOOL: Rule = Rule {
     id: "tool-tokens",
     severity: Severity::Warning,
     title: "A tool costs at most 2,000 tokens, or 5,000 at worst.",
-    why: "It stands in the context of every conversation, used or not. Tokens are estimated as the bytes of its JSON in \
-          `tools/list` by four. A note above 2,000, a warning above 5,000.",
-    bad: Example::Words("a tool whose JSON has 24,000 bytes"),
+    why: "It stands in the context of every conversation, used or not. Tokens are estimated: the bytes of name, \
+          description and input schema as JSON, by four. Output schemas are not counted, as clients do not hand them \
+          on. A note above 2,000, a warning above 5,000.",
+    bad: Example::Words("a tool whose input schema has 24,000 bytes"),
     good: Example::Words("the same tool without the parameters that nobody uses, at 4,000 bytes"),
     check: Check::Tool(tokens),
 };
 
 fn tokens(tool: &Subject, found: &mut Found<'_>) {
-    let tokens = crate::estimate(&tool.wire());
+    let tokens = crate::tokens(tool);
     if tokens > TOOL_NOTE {
         let mend = mend::shape(tool, "hide what is not needed, and shorten what is said");
         found.at("", format!("The tool costs about {tokens} tokens."), mend);
@@ -66,7 +67,7 @@ pub(super) const CATALOG_TOKENS: Rule = Rule {
 };
 
 fn catalog_tokens(rule: &'static Rule, tools: &[Subject]) -> Vec<Finding> {
-    let tokens: usize = tools.iter().map(|tool| crate::estimate(&tool.wire())).sum();
+    let tokens: usize = tools.iter().map(crate::tokens).sum();
     let message = format!("All tools together cost about {tokens} tokens in every conversation.");
     if tokens > CATALOG { vec![rule.finding("", message, mend::fewer(tools))] } else { Vec::new() }
 }
