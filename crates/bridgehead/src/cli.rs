@@ -8,6 +8,7 @@ mod config;
 mod grants;
 mod init;
 mod keys;
+mod lint;
 mod log;
 mod output;
 mod serve;
@@ -46,8 +47,10 @@ enum Command {
     Init(Box<init::Args>),
     /// Run the server; prints a card: URL, how to sign in, the tools, what to enter in Duvo.
     Serve(serve::Args),
-    /// What an agent will see: name, effect, token cost. With a NAME, that tool in full.
+    /// What an agent will see: name, effect, grade, token cost. With a NAME, that tool in full.
     Tools(tools::Args),
+    /// Grade every tool, and say what to mend in the configuration and how.
+    Lint(lint::Args),
     /// Call one tool as a caller would, without a server.
     Call(call::Args),
     /// The configuration: check it, or print its JSON Schema.
@@ -185,6 +188,7 @@ async fn run(command: Command) -> Outcome {
         Command::Init(args) => init::run(*args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Tools(args) => tools::run(args).await,
+        Command::Lint(args) => lint::run(args).await,
         Command::Call(args) => call::run(args).await,
         Command::Config(command) => config::run(command).await,
         Command::Keys(command) => keys::run(command).await,

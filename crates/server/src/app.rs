@@ -202,6 +202,7 @@ impl Beside {
             endpoint_url,
             reach: connect::reach(&settings.public_url),
             server,
+            lines: Arc::default(),
         };
         sign_in.route("/", get(connect::page).with_state(connect))
     }

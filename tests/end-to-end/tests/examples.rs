@@ -203,6 +203,19 @@ async fn config_check(server: &TestServer, variables: &[(String, String)]) -> (S
     (said, complained)
 }
 
+/// D1: what is shown as an example is well described; each tool is an A or a B.
+async fn is_graded_well(server: &TestServer, variables: &[(String, String)]) {
+    let output = Command::new(binary("bridgehead"))
+        .args(["lint", "--min-grade", "B"])
+        .current_dir(server.directory())
+        .env_clear()
+        .envs(variables.iter().cloned())
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
 /// One example from start to end; how many calls were answered.
 async fn run(path: &Path, parcels: &str, variables: &[(String, String)]) -> usize {
     let text = std::fs::read_to_string(path).unwrap();
@@ -219,6 +232,7 @@ async fn run(path: &Path, parcels: &str, variables: &[(String, String)]) -> usiz
     assert!(said.trim_end().ends_with(&format!("no faults, {count}")), "{said}");
     let meant = text.contains("url = \"memory:\"");
     assert_eq!(complained.contains("warning"), meant, "{complained}");
+    is_graded_well(&server, variables).await;
     server.stop().await;
     answered
 }

@@ -3,6 +3,7 @@
 
 use askama::Template;
 use bridgehead_core::Effect;
+use bridgehead_lint::Grade;
 
 use super::{
     Site, View,
@@ -106,6 +107,8 @@ pub struct ToolLine {
     pub description: String,
     /// What it does to the world.
     pub effect: Effect,
+    /// How well it is described for an agent.
+    pub grade: Grade,
 }
 
 /// What to enter in Duvo for one way to sign in, beside name and URL.

@@ -2,6 +2,7 @@
 //! browser. Never part of a shipped server.
 
 use bridgehead_core::{Effect, Secret};
+use bridgehead_lint::Grade;
 use jiff::Timestamp;
 use url::Url;
 
@@ -332,9 +333,9 @@ impl Samples<'_> {
         }];
         let both = vec![WayIn::OAuth { registration: ClientRegistration::Open }, header_key, headers];
         let tools = vec![
-            self.tool("find_stock", Some("Find stock"), Effect::Read),
-            self.tool("create_purchase_order", None, Effect::Write),
-            self.tool("adjust_stock", Some("Adjust stock"), Effect::Destructive),
+            self.tool("find_stock", Some("Find stock"), Effect::Read, Grade::A),
+            self.tool("create_purchase_order", None, Effect::Write, Grade::C),
+            self.tool("adjust_stock", Some("Adjust stock"), Effect::Destructive, Grade::F),
         ];
         let key_page = Connect { ways_in: key, accounts: false, ..oauth.clone() };
         self.add("connect-oauth", &oauth);
@@ -350,7 +351,7 @@ impl Samples<'_> {
         self.add("connect-open", &open);
     }
 
-    fn tool(&self, name: &str, title: Option<&str>, effect: Effect) -> ToolLine {
+    fn tool(&self, name: &str, title: Option<&str>, effect: Effect, grade: Grade) -> ToolLine {
         ToolLine {
             name: name.to_owned(),
             title: title.map(|title| self.text(title)),
@@ -359,6 +360,7 @@ impl Samples<'_> {
                  at most 200 rows.",
             ),
             effect,
+            grade,
         }
     }
 }
