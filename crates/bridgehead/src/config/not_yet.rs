@@ -61,7 +61,6 @@ const LIST: &[NotYet] = &[
         values: Values::Schemes(&["mysql", "mariadb"]),
         meanwhile: "use a SQLite file (\"sqlite:FILE\"), for example an export of the tables that are asked for",
     },
-    all_but("sources.*.effects_table", "false", "leave it out"),
     all("policy.*.rate_limit.per_caller", "use `rate_limit.concurrency`, which shields the system behind"),
     all("policy.*.rate_limit.burst", "leave it out; `rate_limit.concurrency` and `queue` take a burst in"),
     all("policy.*.rate_limit.upstream", "use `rate_limit.concurrency`, which shields the system behind"),
