@@ -103,7 +103,8 @@ mod tests {
     #[test]
     fn a_source_is_named_by_whatever_there_is() {
         for (text, name) in [
-            ("Swagger Petstore - OpenAPI 3.0", "swagger_petstore_openapi"),
+            ("Parcels API (v1)", "parcels_api_v1"),
+            ("a very long title of an API", "a_very_long_title_of_an"),
             ("chinook", "chinook"),
             ("2024-Shop", "shop"),
             ("ÄÖ", "source"),
