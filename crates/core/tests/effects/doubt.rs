@@ -33,11 +33,15 @@ async fn a_call_whose_end_nobody_heard_is_never_repeated() {
         }
         assert_eq!(rig.upstream.calls(), calls + 1, "{key}");
     }
-    let failures = [UpstreamCode::TimedOut, UpstreamCode::ConnectionLost, UpstreamCode::InvalidResponse, UpstreamCode::Failed];
+    let failures =
+        [UpstreamCode::TimedOut, UpstreamCode::ConnectionLost, UpstreamCode::InvalidResponse, UpstreamCode::Failed];
     for failure in failures {
         rig.upstream.next(Act::Fail(failure));
         let doubt = replica.order(failure.as_str()).await.unwrap_err();
-        assert_eq!((doubt.code(), &doubt.to_object("r")["details"]["cause"]), ("effect_in_doubt", &json!(failure.as_str())));
+        assert_eq!(
+            (doubt.code(), &doubt.to_object("r")["details"]["cause"]),
+            ("effect_in_doubt", &json!(failure.as_str()))
+        );
     }
 }
 
@@ -46,7 +50,10 @@ async fn a_call_whose_end_nobody_heard_is_never_repeated() {
 #[tokio::test]
 async fn a_replica_that_dies_leaves_its_effect_in_doubt() {
     let rig = Rig::new();
-    let (dying, living) = (rig.replica(), rig.replica_with(PolicyPatch { timeout: Some(Duration::from_secs(20)), ..PolicyPatch::default() }));
+    let (dying, living) = (
+        rig.replica(),
+        rig.replica_with(PolicyPatch { timeout: Some(Duration::from_secs(20)), ..PolicyPatch::default() }),
+    );
     rig.upstream.next(Act::Slowly);
     let _abandoned = dying.spawn_order("k");
     rig.upstream.started.notified().await;
@@ -65,7 +72,8 @@ async fn a_replica_that_dies_leaves_its_effect_in_doubt() {
 #[tokio::test]
 async fn a_living_owner_keeps_its_claim_and_a_late_answer_counts() {
     let rig = Rig::new();
-    let patient = || rig.replica_with(PolicyPatch { timeout: Some(Duration::from_secs(600)), ..PolicyPatch::default() });
+    let patient =
+        || rig.replica_with(PolicyPatch { timeout: Some(Duration::from_secs(600)), ..PolicyPatch::default() });
     let (owner, other) = (patient(), patient());
     rig.upstream.next(Act::Slowly);
     let running = owner.spawn_order("k");

@@ -27,7 +27,8 @@ async fn tools_with_effects_publish_the_parameter_and_others_do_not() {
             let tool = &catalog.find(name).unwrap().tool;
             let schema = Value::Object((*tool.input_schema).clone());
             let names = ["idempotency_key", "bridgehead_idempotency_key"];
-            let shown = names.into_iter().rfind(|name| schema["properties"].get(name).is_some_and(|p| p["maxLength"] == 255));
+            let shown =
+                names.into_iter().rfind(|name| schema["properties"].get(name).is_some_and(|p| p["maxLength"] == 255));
             assert_eq!(tool.key.map(|key| key.name), shown);
             (shown, schema["required"].as_array().unwrap().iter().any(|name| Some(name.as_str().unwrap()) == shown))
         })

@@ -109,10 +109,8 @@ async fn a_definite_refusal_is_replayed_and_what_was_not_sent_is_tried_again() {
 #[tokio::test]
 async fn a_key_is_forgotten_when_its_time_is_over() {
     let rig = Rig::new();
-    let replica = rig.replica_with(PolicyPatch {
-        idempotency_retention: Some(Duration::from_secs(3600)),
-        ..PolicyPatch::default()
-    });
+    let replica = rig
+        .replica_with(PolicyPatch { idempotency_retention: Some(Duration::from_secs(3600)), ..PolicyPatch::default() });
     replica.order("k").await.unwrap();
     rig.clock.advance(3599);
     assert!(is_replayed(&replica.order("k").await.unwrap()));

@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use bridgehead_core::{
-    Call, CallError, Caller, Catalog, Claims, ClaimedEffect, Clock, Effect, EffectId, EffectStore, EffectStoreError,
+    Call, CallError, Caller, Catalog, ClaimedEffect, Claims, Clock, Effect, EffectId, EffectStore, EffectStoreError,
     Effects, EndpointId, Outcome, Pipeline, Policies, PolicyPatch, Presented, Randomness, Recovery, RequestId,
     Resolution, ScopeSet, SignIn, Source, ToolSpec, UpstreamCode, UpstreamFailure,
     catalog::NamedSource,
@@ -229,7 +229,8 @@ impl Source for Upstream {
             .as_object()
             .unwrap()
             .clone();
-            let answer = json!({"type": "object", "properties": {"number": {"type": "integer"}}, "required": ["number"]});
+            let answer =
+                json!({"type": "object", "properties": {"number": {"type": "integer"}}, "required": ["number"]});
             spec.output_schema = answer.as_object().cloned();
             spec
         };
