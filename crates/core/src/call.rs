@@ -1,6 +1,6 @@
 //! One `tools/call` on its way through the pipeline.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -25,6 +25,12 @@ impl RequestId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// A key for the system behind that no other request has, in the form of [`EffectId::upstream_key`].
+    #[must_use]
+    pub fn upstream_key(&self) -> String {
+        uuid(&self.0)
     }
 }
 
@@ -72,6 +78,30 @@ impl EffectId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The key that the system behind is given: a UUID of version 4 (RFC 9562 §5.4) whose random bits are
+    /// the first ones of the id. Many APIs take nothing else, and some no more than 40 characters.
+    #[must_use]
+    pub fn upstream_key(&self) -> String {
+        uuid(&self.0)
+    }
+}
+
+/// The first 32 hexadecimal digits in the form of a UUID of version 4.
+fn uuid(digits: &str) -> String {
+    let mut text = String::with_capacity(36);
+    for (index, digit) in digits.chars().take(32).enumerate() {
+        if matches!(index, 8 | 12 | 16 | 20) {
+            text.push('-');
+        }
+        text.push(match index {
+            12 => '4',
+            // The variant: the upper two of its four bits are 10.
+            16 => char::from_digit(digit.to_digit(16).unwrap_or_default() & 0b0011 | 0b1000, 16).unwrap_or('8'),
+            _ => digit,
+        });
+    }
+    text
 }
 
 impl fmt::Display for EffectId {
@@ -87,9 +117,11 @@ pub struct ClaimedEffect {
     pub id: EffectId,
     /// SHA-256 of the arguments as canonical JSON (RFC 8785), without the key.
     pub digest: [u8; 32],
-    /// The header in which the system behind takes a key of its own; its value is the id. `None`
-    /// where it takes none.
+    /// The header in which the system behind takes a key of its own; its value is
+    /// [`EffectId::upstream_key`]. `None` where it takes none.
     pub upstream_header: Option<Arc<str>>,
+    /// How long the effect is remembered here, from the end of its call.
+    pub retention: Duration,
 }
 
 /// What a running call may tell its client before it ends.
@@ -194,5 +226,19 @@ impl fmt::Debug for Call {
             .field("subject", &self.caller.subject)
             .field("tool", &self.wire_name)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Validators of version 4 take it, and two ids of which one bit differs stay apart.
+    #[test]
+    fn the_key_for_the_system_behind_is_a_uuid() {
+        let key = |digits: &str| EffectId::parse(&digits.repeat(16)).unwrap().upstream_key();
+        assert_eq!(key("0123"), "01230123-0123-4123-8123-012301230123");
+        assert_eq!(key("ffff"), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(key("c0de"), "c0dec0de-c0de-40de-80de-c0dec0dec0de");
     }
 }

@@ -123,6 +123,7 @@ impl Claims {
             id: origin.effect(key),
             digest: arguments_digest(&call.arguments),
             upstream_header: entry.tool.upstream_idempotency_header.clone(),
+            retention: entry.tool.policy.idempotency_retention,
         };
         call.effect = Some(effect.clone());
         // A client that goes away ends its waiting, not what it has begun.

@@ -1,6 +1,7 @@
 //! The source over real SQLite files, called through the pipeline as a server would.
 
 mod changes;
+mod effects;
 mod opening;
 mod paging;
 mod reading;
@@ -53,7 +54,7 @@ impl Place {
 
     fn settings(&self, tools: Vec<SqlToolSettings>) -> SqlSettings {
         let database = Database::Sqlite { path: self.database(), seed: None };
-        SqlSettings { name: "stock".into(), database, tools }
+        SqlSettings { name: "stock".into(), database, effects_table: false, tools }
     }
 
     async fn open(&self, tools: Vec<SqlToolSettings>) -> Result<SqlSource, Vec<SqlFault>> {
