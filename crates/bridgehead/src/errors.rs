@@ -195,7 +195,10 @@ const fn form(code: OwnCode) -> &'static str {
         | OwnCode::IdempotencyUnavailable
         | OwnCode::EffectInDoubt
         | OwnCode::AnswerNotKept
+        | OwnCode::RateLimited
         | OwnCode::Busy
+        | OwnCode::CircuitOpen
+        | OwnCode::LimitsUnavailable
         | OwnCode::ShuttingDown
         | OwnCode::Cancelled => "result with `isError`",
     }

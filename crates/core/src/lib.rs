@@ -9,6 +9,7 @@ pub mod call;
 pub mod caller;
 pub mod catalog;
 pub mod clock;
+pub mod counters;
 pub mod effect;
 pub mod effects;
 pub mod endpoint;
@@ -21,6 +22,7 @@ pub mod policy;
 pub mod random;
 pub mod schema;
 pub mod secret;
+pub mod shield;
 pub mod source;
 pub mod tool;
 
@@ -29,6 +31,7 @@ pub use call::{Call, ClaimedEffect, EffectId, LogLevel, Notification, Notify, Re
 pub use caller::{Caller, Claims, Presented, ScopeSet, SignIn};
 pub use catalog::{Catalog, CatalogFault, Entry};
 pub use clock::{Clock, SystemClock};
+pub use counters::{Counters, LocalCounters};
 pub use effect::Effect;
 pub use effects::{EffectStore, EffectStoreError, IdempotencyKey, Verdict};
 pub use endpoint::{Endpoint, EndpointId};
@@ -36,9 +39,10 @@ pub use error::{ArgumentFault, Blame, CallError, Fault, InDoubt, OwnCode, Refusa
 pub use fetch::{Fetch, FetchBounds, FetchError, Fetched};
 pub use outcome::{Content, Outcome, ResourceBody};
 pub use permit::permit;
-pub use pipeline::{Effects, Pipeline};
+pub use pipeline::{Effects, Pipeline, Shield};
 pub use policy::{Policies, Policy, PolicyPatch};
 pub use random::{OsRandomness, Randomness};
 pub use secret::Secret;
+pub use shield::{CircuitState, ShieldEvent, ShieldEvents, Unwatched};
 pub use source::{Recovery, Resolution, Source};
 pub use tool::{KeyParameter, Tool, ToolAddress, ToolSpec, WireName};

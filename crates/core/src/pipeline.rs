@@ -5,20 +5,26 @@
 //! | 1 | `audit` | writes down who called what and how it ended, whatever happens below |
 //! | 2 | `find` | the tool of that name |
 //! | 3 | `permit` | whether the caller has the tool's scope |
-//! | 4 | `arguments` | takes the idempotency key out; every argument against the compiled input schema |
-//! | 5 | `deadline` | ends the waiting, not a write |
-//! | 6 | `claim` | one effect for each idempotency key: claims it, waits for who has it, or replays its answer |
-//! | 7 | `concurrency` | waits for a place, in a bounded queue |
-//! | 8 | `invoke` | the source, in a task of its own |
+//! | 4 | `caller_limit` | whether it is the caller's turn |
+//! | 5 | `arguments` | takes the idempotency key out; every argument against the compiled input schema |
+//! | 6 | `deadline` | ends the waiting, not a write |
+//! | 7 | `claim` | one effect for each idempotency key: claims it, waits for who has it, or replays its answer |
+//! | 8 | `dispatch` | the way to the system behind, with repeats (`retry`) around: |
+//! | 8a | `circuit` | whether the system behind is left in peace |
+//! | 8b | `upstream_limit` | waits for the call's turn, in a bounded queue |
+//! | 8c | `concurrency` | waits for a place, in a bounded queue |
+//! | 8d | `invoke` | the source, in a task of its own |
 //! | 9 | `shape` | the size limit, the output schema |
 //!
-//! Arguments come before the place in the queue: a call that cannot succeed takes nobody's turn.
-//! The time in the queue counts against the deadline. What step 6 has claimed it settles behind step 9,
-//! and a refusal on the way there releases it. Between 7 and 8 stands the [`gate`]: what has passed it
-//! may have been sent.
+//! The caller's limit comes before the arguments: checking them is work as well. Arguments come before
+//! the turn and the place: a call that cannot succeed takes nobody's. The time in the queues counts
+//! against the deadline. What step 7 has claimed it settles behind step 9, and a refusal on the way there
+//! releases it. Between 8c and 8d stands the [`gate`]: what has passed it may have been sent.
 
 mod arguments;
 mod audit;
+mod caller_limit;
+mod circuit;
 mod claim;
 mod concurrency;
 mod deadline;
@@ -26,17 +32,20 @@ mod dispatch;
 mod find;
 mod gate;
 mod invoke;
+mod limits;
 mod permit;
+mod retry;
 mod shape;
+mod upstream_limit;
+mod waiting;
 
 use std::sync::Arc;
-
-use tokio_util::task::TaskTracker;
 
 use self::{claim::Claims, dispatch::Dispatch, gate::Gate};
 use crate::{AuditSink, Call, CallError, Catalog, Clock, Entry, Fault, IdempotencyKey, Outcome, Refusal};
 
 pub use claim::Effects;
+pub use dispatch::Shield;
 
 /// Runs calls. One for each endpoint, shared by all requests.
 pub struct Pipeline {
@@ -50,9 +59,14 @@ impl Pipeline {
     /// A pipeline that tells time by `clock` and writes down every call in `audit`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, audit: Arc<dyn AuditSink>) -> Self {
-        let dispatch =
-            Dispatch { clock: clock.clone(), places: concurrency::Places::default(), running: TaskTracker::new() };
-        Self { clock, audit, dispatch: Arc::new(dispatch), claims: None }
+        Self::with_shield(clock, audit, Shield::default())
+    }
+
+    /// The same, with what stands between callers and the systems behind.
+    #[must_use]
+    pub fn with_shield(clock: Arc<dyn Clock>, audit: Arc<dyn AuditSink>, shield: Shield) -> Self {
+        let dispatch = Arc::new(Dispatch::new(clock.clone(), shield));
+        Self { clock, audit, dispatch, claims: None }
     }
 
     /// Keeps one effect for each idempotency key. Without it, calls with a key are refused.
@@ -76,6 +90,7 @@ impl Pipeline {
             let entry = find::find(catalog, &call)?;
             record.found(&entry.tool);
             permit::permit(&call, entry)?;
+            self.dispatch.caller_may(&call, entry).await?;
             let key = arguments::check(&mut call, entry)?;
             if self.dispatch.running.is_closed() {
                 return Err(Refusal::ShuttingDown.into());
@@ -111,5 +126,7 @@ impl Pipeline {
     }
 }
 
+#[cfg(test)]
+mod shield_tests;
 #[cfg(test)]
 mod tests;

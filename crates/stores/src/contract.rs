@@ -1,10 +1,11 @@
 //! What every store has to keep. A store's own tests call [`key_store`], [`subject_store`],
 //! [`people_stores`], [`trace_store`], [`issuer_store`], [`certificate_store`] and [`effect_store`] with a way to make an
-//! empty one; a broken promise is a failed assertion.
+//! empty one, and whatever counts calls [`counters()`]; a broken promise is a failed assertion.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite of assertions, which no shipped code calls")]
 
 mod certificates;
+mod counters;
 mod effects;
 mod issuer;
 mod people;
@@ -20,6 +21,7 @@ use bridgehead_core::{EndpointId, ScopeSet};
 use jiff::Timestamp;
 
 pub use certificates::certificate_store;
+pub use counters::counters;
 pub use effects::effect_store;
 pub use issuer::issuer_store;
 pub use people::people_stores;

@@ -15,7 +15,7 @@ use bridgehead_auth::{
     CertificateStore, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, StoreError,
     SubjectStore, TraceStore,
 };
-use bridgehead_core::{EndpointId, ScopeSet, Secret};
+use bridgehead_core::{EffectStore, EndpointId, ScopeSet, Secret};
 use bridgehead_harness::postgres::{Database, PASSWORD};
 use bridgehead_stores::{Postgres, Store, StoreUrl, contract};
 use futures_util::future::join_all;

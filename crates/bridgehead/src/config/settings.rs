@@ -13,6 +13,7 @@ use bridgehead_core::{Policies, ScopeSet, Secret};
 pub use bridgehead_server::http::ForwardingHeader;
 pub use bridgehead_sources::sql::{Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SqlSettings, SqlToolSettings};
 use bridgehead_sources::{http::HttpSettings, openapi::OpenApiSettings};
+pub use bridgehead_stores::ValkeyUrl;
 use http::Method;
 use ipnet::IpNet;
 use url::Url;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// `[store]`.
     pub store: StoreSettings,
+    /// `[shared]`; `None` where each process keeps for itself what replicas could share.
+    pub shared: Option<SharedSettings>,
     /// `[sources.NAME]`, in the order of the file; at least one, unless code brings tools as well.
     pub sources: Vec<SourceSettings>,
     /// `[policy.PATTERN]`.
@@ -300,6 +303,15 @@ impl StoreSettings {
             Self::Sqlite(path) => Some(path),
         }
     }
+}
+
+/// What replicas share in passing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedSettings {
+    /// The Valkey or Redis server.
+    pub url: ValkeyUrl,
+    /// Stands before each key; not empty.
+    pub prefix: String,
 }
 
 /// One `[sources.NAME]`.

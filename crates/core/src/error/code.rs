@@ -174,7 +174,7 @@ impl UpstreamCode {
         match self {
             Self::Unavailable => "Address, name, certificate and network of the system behind; the log has the cause.",
             Self::Busy => "Its load; `rate_limit.concurrency` of the policy sends it fewer calls at once.",
-            Self::RateLimited => "Its limits; `rate_limit.concurrency` of the policy sends it fewer calls at once.",
+            Self::RateLimited => "Its limits; `rate_limit.upstream` of the policy keeps within them.",
             Self::TimedOut => "How long it takes; `timeout` of the policy, or a faster statement.",
             Self::ConnectionLost => "The system behind, and gateways on the way to it.",
             Self::Rejected => "Descriptions of the tool's parameters, if agents often get it wrong.",
@@ -227,8 +227,14 @@ pub enum OwnCode {
     EffectInDoubt,
     /// A call with an idempotency key took effect, and its answer is not there any more.
     AnswerNotKept,
-    /// Too many calls are running here.
+    /// The caller calls more often than the policy allows.
+    RateLimited,
+    /// Too many calls are running here, or on their way to the system behind.
     Busy,
+    /// The system behind failed again and again, and is left in peace.
+    CircuitOpen,
+    /// The counters that replicas share cannot be reached, and the policy says to refuse then.
+    LimitsUnavailable,
     /// The server is shutting down.
     ShuttingDown,
     /// The client cancelled or went away.
@@ -239,7 +245,7 @@ pub enum OwnCode {
 
 impl OwnCode {
     /// All of them, in the order of the reference.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::UnknownTool,
         Self::NotPermitted,
         Self::InvalidArguments,
@@ -248,7 +254,10 @@ impl OwnCode {
         Self::IdempotencyUnavailable,
         Self::EffectInDoubt,
         Self::AnswerNotKept,
+        Self::RateLimited,
         Self::Busy,
+        Self::CircuitOpen,
+        Self::LimitsUnavailable,
         Self::ShuttingDown,
         Self::Cancelled,
         Self::Internal,
@@ -266,7 +275,10 @@ impl OwnCode {
             Self::IdempotencyUnavailable => "idempotency_unavailable",
             Self::EffectInDoubt => "effect_in_doubt",
             Self::AnswerNotKept => "answer_not_kept",
+            Self::RateLimited => "rate_limited",
             Self::Busy => "busy",
+            Self::CircuitOpen => "circuit_open",
+            Self::LimitsUnavailable => "limits_unavailable",
             Self::ShuttingDown => "shutting_down",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
@@ -277,7 +289,12 @@ impl OwnCode {
     #[must_use]
     pub const fn retryable(self) -> bool {
         match self {
-            Self::Busy | Self::ShuttingDown | Self::IdempotencyUnavailable => true,
+            Self::RateLimited
+            | Self::Busy
+            | Self::CircuitOpen
+            | Self::LimitsUnavailable
+            | Self::ShuttingDown
+            | Self::IdempotencyUnavailable => true,
             Self::UnknownTool
             | Self::NotPermitted
             | Self::InvalidArguments
@@ -299,11 +316,15 @@ impl OwnCode {
             | Self::InvalidArguments
             | Self::ClientLacksCapability
             | Self::IdempotencyConflict
+            | Self::RateLimited
             | Self::Cancelled => Blame::Caller,
-            Self::EffectInDoubt => Blame::Upstream,
-            Self::IdempotencyUnavailable | Self::AnswerNotKept | Self::Busy | Self::ShuttingDown | Self::Internal => {
-                Blame::Operator
-            }
+            Self::EffectInDoubt | Self::CircuitOpen => Blame::Upstream,
+            Self::IdempotencyUnavailable
+            | Self::AnswerNotKept
+            | Self::Busy
+            | Self::LimitsUnavailable
+            | Self::ShuttingDown
+            | Self::Internal => Blame::Operator,
         }
     }
 
@@ -325,7 +346,14 @@ impl OwnCode {
             Self::AnswerNotKept => {
                 "A call with this idempotency key took effect, and its answer was too large to keep or cannot be read any more."
             }
-            Self::Busy => "More calls are running and waiting here than the policy allows.",
+            Self::RateLimited => "The caller calls more often than the policy allows; nothing was sent.",
+            Self::Busy => "More calls are running and waiting here than the policy allows; nothing was sent.",
+            Self::CircuitOpen => {
+                "The system behind failed several times in a row and is left in peace for a while; nothing was sent."
+            }
+            Self::LimitsUnavailable => {
+                "The counters that replicas share cannot be reached, and the policy refuses calls meanwhile."
+            }
             Self::ShuttingDown => "This process is about to end and takes no new calls.",
             Self::Cancelled => "The client cancelled the call.",
             Self::Internal => {
@@ -348,7 +376,10 @@ impl OwnCode {
                 "Look at what it should have changed. Never call again with a new key before that; the same key is safe."
             }
             Self::AnswerNotKept => "Nothing: it was done. Read what it has changed, where you need to know more.",
-            Self::Busy | Self::ShuttingDown => "Call again after `retry_after_ms`.",
+            Self::Busy | Self::CircuitOpen | Self::LimitsUnavailable | Self::ShuttingDown => {
+                "Call again after `retry_after_ms`."
+            }
+            Self::RateLimited => "Wait for `retry_after_ms`, and call less often.",
             Self::Cancelled => "Nothing. A call with effects that had begun goes on to its end.",
             Self::Internal => "Tell the operator the request id.",
         }
@@ -369,7 +400,10 @@ impl OwnCode {
                 "What the system behind did; it is named by `effect_id` there where it takes keys. `upstream_idempotency_header`, or `effects_table`, lets Bridgehead find out."
             }
             Self::AnswerNotKept => "`max_result_bytes` of the policy; and root keys that were taken away.",
-            Self::Busy => "`rate_limit.concurrency` and `queue` of the policy.",
+            Self::RateLimited => "`rate_limit.per_caller` and `burst` of the policy.",
+            Self::Busy => "`rate_limit.concurrency`, `upstream` and `queue` of the policy.",
+            Self::CircuitOpen => "The system behind, and the codes of the calls before; `circuit` of the policy.",
+            Self::LimitsUnavailable => "`shared.url` and the server there; `on_shared_loss` of the policy.",
             Self::Internal => "The log, under the request id; then report it.",
         }
     }

@@ -1,4 +1,4 @@
-//! Step 4. The idempotency key is taken out, and every argument held against the compiled input
+//! Step 5. The idempotency key is taken out, and every argument held against the compiled input
 //! schema; every fault is named with its path.
 
 use serde_json::Value;

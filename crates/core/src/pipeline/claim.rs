@@ -1,4 +1,4 @@
-//! Step 6. One effect for each idempotency key: the key is claimed before anything is sent, and what
+//! Step 7. One effect for each idempotency key: the key is claimed before anything is sent, and what
 //! came of the call is written down behind it. States and stores are in [`crate::effects`].
 //!
 //! A call with a key runs in a task of its own from the claim on, so that no disconnect falls between

@@ -1,4 +1,4 @@
-//! Step 5. Ends the waiting when the tool's time is up or the client went away. What that means
+//! Step 6. Ends the waiting when the tool's time is up or the client went away. What that means
 //! for a call with effects is decided by [`super::gate`]: what was sent goes on.
 
 use std::{future::Future, time::Duration};

@@ -1,9 +1,9 @@
-//! Step 8. The source, in a task of its own: a panic there becomes an error here, a read dies
-//! with its client, and a call with effects is driven to its end.
+//! Step 8d. The source, in a task of its own: a panic there becomes an error here, a read dies with its client,
+//! and a call with effects is driven to its end.
 
 use std::sync::Arc;
 
-use tokio::{sync::OwnedSemaphorePermit, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use crate::{Call, CallError, Entry, Fault, Outcome};
@@ -22,17 +22,19 @@ impl Drop for Running {
     }
 }
 
+/// Runs the source to its end; `heard` is told what came of it, also when nobody waits any longer, and is
+/// dropped without a word where the source was stopped.
 pub(super) async fn invoke(
     running: &TaskTracker,
     entry: Arc<Entry>,
     call: Call,
-    place: Option<OwnedSemaphorePermit>,
+    heard: impl FnOnce(&Result<Outcome, CallError>) + Send + 'static,
 ) -> Result<Outcome, CallError> {
     let may_stop = entry.tool.effect.is_read();
     let task = running.spawn(async move {
-        let outcome = entry.source.call(&entry.tool.address.tool, &call).await;
-        drop(place);
-        outcome
+        let result = entry.source.call(&entry.tool.address.tool, &call).await;
+        heard(&result);
+        result
     });
     let mut running = Running { task, may_stop };
     match (&mut running.task).await {
