@@ -1,6 +1,11 @@
 //! The long form of the proof, which `cargo xtask crash` runs: `bridgehead-crash [--seed N] [--calls N]`. Prints the seed,
 //! the table and everything that must not be; the exit code is 1 where there is any.
-#![allow(clippy::print_stdout, clippy::print_stderr, clippy::expect_used, reason = "a command-line chore talks to its terminal")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::expect_used,
+    reason = "a command-line chore talks to its terminal"
+)]
 
 use std::process::ExitCode;
 
@@ -9,7 +14,7 @@ use bridgehead_crash::{Report, Scenario, run, table};
 /// Calls of all scenarios together, where nobody says another number.
 const CALLS: u64 = 10_000;
 /// Before how many of a thousand requests a server is killed.
-const KILLS_PER_MILLE: u64 = 20;
+const KILLS_PER_MILLE: u64 = 10;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -116,7 +116,11 @@ impl State {
                 while stream.read(&mut [0; 1024]).await? > 0 {}
                 Ok(())
             }
-            Answer::Half => stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{").await,
+            Answer::Half => {
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 90\r\n\r\n{")
+                    .await
+            }
             Answer::Whole(text) => {
                 stream.write_all(text.as_bytes()).await?;
                 stream.shutdown().await
