@@ -17,7 +17,7 @@ use crate::{
 const PATIENT: Duration = Duration::from_secs(15);
 /// How long a caller goes on after it was told to come again, at most: longer than the lease of a server that was killed,
 /// and than the time in which an answer may come late.
-const UNTIL_GIVEN_UP: Duration = Duration::from_secs(150);
+const UNTIL_GIVEN_UP: Duration = Duration::from_secs(300);
 /// How long a caller lets pass before it comes again, at first and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);

@@ -21,7 +21,8 @@ pub(crate) fn write(folder: &Path, store: &str, behind: Behind, url: &str) -> st
     };
     let path = folder.join("bridgehead.toml");
     let text = format!(
-        "name = \"Crash\"\nauth.mode = \"open\"\nstore.url = \"{store}\"\n[policy.default]\ntimeout = \"{TIMEOUT}\"\n{source}"
+        "name = \"Crash\"\nauth.mode = \"open\"\nstore.url = \"{store}\"\n\
+         secrets.keys = [\"file:bridgehead.keys\"]\n[policy.default]\ntimeout = \"{TIMEOUT}\"\n{source}"
     );
     std::fs::write(&path, text).expect("a file");
     path

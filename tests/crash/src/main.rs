@@ -14,7 +14,7 @@ use bridgehead_crash::{Report, Scenario, run, table};
 /// Calls of all scenarios together, where nobody says another number.
 const CALLS: u64 = 10_000;
 /// Before how many of a thousand requests a server is killed.
-const KILLS_PER_MILLE: u64 = 20;
+const KILLS_PER_MILLE: u64 = 10;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

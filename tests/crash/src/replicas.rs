@@ -4,7 +4,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -19,6 +19,7 @@ struct Inner {
     config: PathBuf,
     places: Vec<Place>,
     kills: AtomicU64,
+    is_over: AtomicBool,
     /// Where each of them is reached; `None` while it is down.
     urls: watch::Sender<Vec<Option<String>>>,
 }
@@ -31,7 +32,7 @@ impl Replicas {
     pub(crate) fn new(config: PathBuf, number: usize) -> Self {
         let places = (0..number).map(|_| Mutex::new(None)).collect();
         let urls = watch::Sender::new(vec![None; number]);
-        Self(Arc::new(Inner { config, places, kills: AtomicU64::new(0), urls }))
+        Self(Arc::new(Inner { config, places, kills: AtomicU64::new(0), is_over: AtomicBool::new(false), urls }))
     }
 
     /// How many there are.
@@ -59,7 +60,7 @@ impl Replicas {
     /// is just being killed or coming back.
     pub(crate) async fn kill(&self, index: usize) {
         let Ok(mut place) = self.0.places[index].try_lock() else { return };
-        let Some(served) = place.take() else { return };
+        let Some(served) = place.take_if(|_| !self.is_over()) else { return };
         self.0.urls.send_modify(|urls| urls[index] = None);
         served.kill().await;
         self.0.kills.fetch_add(1, Ordering::Relaxed);
@@ -67,8 +68,25 @@ impl Replicas {
         let this = self.clone();
         tokio::spawn(async move {
             let mut place = this.0.places[index].lock().await;
-            *place = Some(this.serve(index).await);
+            if !this.is_over() {
+                *place = Some(this.serve(index).await);
+            }
         });
+    }
+
+    /// Ends all of them for good.
+    pub(crate) async fn end(&self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+        for place in &self.0.places {
+            // Waits for one that is just coming back.
+            if let Some(served) = place.lock().await.take() {
+                served.kill().await;
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.is_over.load(Ordering::Relaxed)
     }
 
     /// How often one was killed.

@@ -78,11 +78,11 @@ pub(crate) struct World {
     pub(crate) kills_per_mille: u64,
     pub(crate) replicas: Replicas,
     pub(crate) client: reqwest::Client,
-    behind: Behindhand,
+    counted: Counted,
 }
 
 /// Where it is counted what was done.
-enum Behindhand {
+enum Counted {
     Shop(Shop),
     Table(Table),
 }
@@ -90,23 +90,23 @@ enum Behindhand {
 impl World {
     /// The orders that were made for an intent so far.
     pub(crate) async fn orders_of(&self, intent: u64) -> Vec<i64> {
-        match &self.behind {
-            Behindhand::Shop(shop) => shop.orders_of(intent),
-            Behindhand::Table(table) => table.orders_of(intent).await,
+        match &self.counted {
+            Counted::Shop(shop) => shop.orders_of(intent),
+            Counted::Table(table) => table.orders_of(intent).await,
         }
     }
 
     async fn orders(&self) -> Orders {
-        match &self.behind {
-            Behindhand::Shop(shop) => shop.orders(),
-            Behindhand::Table(table) => table.orders().await,
+        match &self.counted {
+            Counted::Shop(shop) => shop.orders(),
+            Counted::Table(table) => table.orders().await,
         }
     }
 
     fn known_again(&self) -> u64 {
-        match &self.behind {
-            Behindhand::Shop(shop) => shop.known_again(),
-            Behindhand::Table(_) => 0,
+        match &self.counted {
+            Counted::Shop(shop) => shop.known_again(),
+            Counted::Table(_) => 0,
         }
     }
 }
@@ -183,11 +183,11 @@ pub async fn run(scenario: Scenario, seed: u64, calls: u64, kills_per_mille: u64
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("bridgehead.toml");
     let replicas = Replicas::new(config, if scenario.has_replicas { 2 } else { 1 });
-    let (behind, url) = match scenario.behind {
+    let (counted, url) = match scenario.behind {
         Behind::Shop | Behind::ShopWithKeys => {
             let shop = Shop::open(seed, scenario.behind == Behind::ShopWithKeys, replicas.clone()).await;
             let url = shop.origin.clone();
-            (Behindhand::Shop(shop), url)
+            (Counted::Shop(shop), url)
         }
         Behind::Sqlite => table(Table::sqlite(folder.path().join("orders.db")).await),
         Behind::Postgres => table(Table::postgres().await),
@@ -197,9 +197,11 @@ pub async fn run(scenario: Scenario, seed: u64, calls: u64, kills_per_mille: u64
     replicas.start().await;
     // A connection that a killed server leaves behind must not look like an answer.
     let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
-    let world = Arc::new(World { seed, has_keys: scenario.has_keys, kills_per_mille, replicas, client, behind });
+    let world = Arc::new(World { seed, has_keys: scenario.has_keys, kills_per_mille, replicas, client, counted });
     let started = Instant::now();
     let accounts = pursue_all(&world, calls).await;
+    let took = started.elapsed();
+    world.replicas.end().await;
     let orders = world.orders().await;
     let orders_of = |intent| orders.get(&intent).cloned().unwrap_or_default();
     let (sums, violations) = ledger::close(&accounts, orders_of, scenario.always_settles());
@@ -210,14 +212,14 @@ pub async fn run(scenario: Scenario, seed: u64, calls: u64, kills_per_mille: u64
         sums,
         kills: world.replicas.kills(),
         known_again: world.known_again(),
-        took: started.elapsed(),
+        took,
         violations: violations.collect(),
     }
 }
 
-fn table(table: Table) -> (Behindhand, String) {
+fn table(table: Table) -> (Counted, String) {
     let url = table.url();
-    (Behindhand::Table(table), url)
+    (Counted::Table(table), url)
 }
 
 /// So many callers at once, and beside them those who wait until it is known what became of a server's call.
