@@ -5,12 +5,14 @@
 //! stand in [`code`], whole: no other word goes out.
 
 pub mod code;
+mod credential;
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value, json};
 
 pub use code::{Blame, OwnCode, UpstreamCode};
+pub use credential::{CredentialLack, CredentialRequired};
 
 type Cause = Arc<dyn Error + Send + Sync>;
 
@@ -51,6 +53,9 @@ pub enum Refusal {
         /// Name of the member of MCP `ClientCapabilities`.
         capability: String,
     },
+    /// The call needs a credential of the caller's own, which they have to enter first.
+    #[error(transparent)]
+    CredentialRequired(Box<CredentialRequired>),
     /// Too many calls are running.
     #[error("Too many calls are running. Try again in {} s.", .retry_after.as_secs().max(1))]
     Busy {
@@ -221,6 +226,7 @@ impl CallError {
             Self::Refused(Refusal::NotPermitted { .. }) => OwnCode::NotPermitted,
             Self::Refused(Refusal::InvalidArguments(_)) => OwnCode::InvalidArguments,
             Self::Refused(Refusal::ClientLacks { .. }) => OwnCode::ClientLacksCapability,
+            Self::Refused(Refusal::CredentialRequired(_)) => OwnCode::CredentialRequired,
             Self::Refused(Refusal::Busy { .. }) => OwnCode::Busy,
             Self::Refused(Refusal::ShuttingDown) => OwnCode::ShuttingDown,
             Self::Cancelled => OwnCode::Cancelled,
@@ -265,6 +271,7 @@ impl CallError {
                 "faults": faults.iter().map(|f| json!({"path": f.path, "message": f.message})).collect::<Vec<_>>(),
             })),
             Self::Refused(Refusal::NotPermitted { needed, .. }) => Some(json!({ "scope": needed })),
+            Self::Refused(Refusal::CredentialRequired(required)) => Some(required.details()),
             Self::Upstream(failure) => failure.details.clone(),
             _ => None,
         }

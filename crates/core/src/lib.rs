@@ -9,6 +9,7 @@ pub mod call;
 pub mod caller;
 pub mod catalog;
 pub mod clock;
+pub mod credentials;
 pub mod effect;
 pub mod endpoint;
 pub mod error;
@@ -28,9 +29,13 @@ pub use call::{Call, ClaimedEffect, EffectId, LogLevel, Notification, Notify, Re
 pub use caller::{Caller, Claims, Presented, ScopeSet, SignIn};
 pub use catalog::{Catalog, CatalogFault, Entry};
 pub use clock::{Clock, SystemClock};
+pub use credentials::{CallerCredential, CallerCredentials, NoVaults};
 pub use effect::Effect;
 pub use endpoint::{Endpoint, EndpointId};
-pub use error::{ArgumentFault, Blame, CallError, Fault, OwnCode, Refusal, UpstreamCode, UpstreamFailure};
+pub use error::{
+    ArgumentFault, Blame, CallError, CredentialLack, CredentialRequired, Fault, OwnCode, Refusal, UpstreamCode,
+    UpstreamFailure,
+};
 pub use fetch::{Fetch, FetchBounds, FetchError, Fetched};
 pub use outcome::{Content, Outcome, ResourceBody};
 pub use permit::permit;
