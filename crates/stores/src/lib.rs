@@ -7,6 +7,7 @@
 mod certificate_row;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod credential_row;
 mod issuer_row;
 mod key_row;
 pub mod memory;
@@ -20,7 +21,8 @@ pub mod url;
 use std::sync::Arc;
 
 use bridgehead_auth::{
-    CertificateStore, IssuerStore, KeyStore, SessionStore, StoreError, SubjectStore, TraceStore, UserStore,
+    CertificateStore, CredentialStore, IssuerStore, KeyStore, SessionStore, StoreError, SubjectStore, TraceStore,
+    UserStore,
 };
 
 pub use memory::Memory;
@@ -44,6 +46,8 @@ pub struct Store {
     pub issuer: Arc<dyn IssuerStore>,
     /// What replicas share to get a certificate.
     pub certificates: Arc<dyn CertificateStore>,
+    /// What teammates entered or connected for systems behind.
+    pub credentials: Arc<dyn CredentialStore>,
     backend: Backend,
 }
 
@@ -92,7 +96,14 @@ impl Store {
 
     fn of<S>(shared: Arc<S>, backend: Backend) -> Self
     where
-        S: KeyStore + SubjectStore + UserStore + SessionStore + TraceStore + IssuerStore + CertificateStore,
+        S: KeyStore
+            + SubjectStore
+            + UserStore
+            + SessionStore
+            + TraceStore
+            + IssuerStore
+            + CertificateStore
+            + CredentialStore,
     {
         Self {
             keys: shared.clone(),
@@ -101,7 +112,8 @@ impl Store {
             sessions: shared.clone(),
             trace: shared.clone(),
             issuer: shared.clone(),
-            certificates: shared,
+            certificates: shared.clone(),
+            credentials: shared,
             backend,
         }
     }

@@ -1,6 +1,7 @@
 //! A store that forgets everything when the process ends: for trying out and for tests.
 
 mod certificates;
+mod credentials;
 mod issuer;
 mod people;
 mod trace;
@@ -26,6 +27,7 @@ pub struct Memory {
     trace: Mutex<Vec<TraceEvent>>,
     issuer: Mutex<issuer::Tables>,
     acme: Mutex<certificates::Acme>,
+    credentials: Mutex<credentials::Credentials>,
 }
 
 impl Memory {
@@ -128,7 +130,7 @@ impl SubjectStore for Memory {
 mod tests {
     use std::{future::ready, sync::Arc};
 
-    use bridgehead_auth::{CertificateStore, IssuerStore, TraceStore};
+    use bridgehead_auth::{CertificateStore, CredentialStore, IssuerStore, TraceStore};
 
     use super::*;
 
@@ -143,5 +145,7 @@ mod tests {
         crate::contract::issuer_store(make).await.unwrap();
         let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn CertificateStore>));
         crate::contract::certificate_store(make).await.unwrap();
+        let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn CredentialStore>));
+        crate::contract::credential_store(make).await.unwrap();
     }
 }

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use bridgehead_auth::{
-    CertificateStore, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, StoreError,
+    CertificateStore, CredentialStore, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, StoreError,
     SubjectStore, TraceStore,
 };
 use bridgehead_core::{EndpointId, ScopeSet, Secret};
@@ -56,6 +56,9 @@ async fn postgres_keeps_the_contract() {
     let make =
         || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn CertificateStore>) };
     contract::certificate_store(make).await.unwrap();
+    let make =
+        || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn CredentialStore>) };
+    contract::credential_store(make).await.unwrap();
 }
 
 /// H1: two replicas of one release start at the same moment.

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::atomic::AtomicUsize};
 
 use bridgehead_auth::{
-    CertificateStore, Denial, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, MailAddress,
+    CertificateStore, CredentialStore, Denial, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, MailAddress,
     Revocation, SessionStore, SubjectStore, TraceEvent, TraceStore, UserStore,
     trace::{Kept, Step},
 };
@@ -75,6 +75,7 @@ async fn sqlite_keeps_the_contract() {
     crate::contract::trace_store(|| async { Ok(open().await? as Arc<dyn TraceStore>) }).await.unwrap();
     crate::contract::issuer_store(|| async { Ok(open().await? as Arc<dyn IssuerStore>) }).await.unwrap();
     crate::contract::certificate_store(|| async { Ok(open().await? as Arc<dyn CertificateStore>) }).await.unwrap();
+    crate::contract::credential_store(|| async { Ok(open().await? as Arc<dyn CredentialStore>) }).await.unwrap();
 }
 
 #[tokio::test]
