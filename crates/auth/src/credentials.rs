@@ -162,9 +162,7 @@ impl CallerCredentials for UpstreamCredentials {
             }
             VaultKind::Fields(_) => match self.0.record(&owner).await? {
                 // Another one was entered meanwhile.
-                Some(record) if record.version.as_str() != presented.version() => {
-                    self.credential(vault, caller).await
-                }
+                Some(record) if record.version.as_str() != presented.version() => self.credential(vault, caller).await,
                 Some(record) => Err(self.0.refused(definition, record).await?),
                 None => Err(self.0.required(definition, &owner, CredentialLack::NotEntered)),
             },

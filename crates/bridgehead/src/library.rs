@@ -265,6 +265,7 @@ impl Server {
             secrets: SecretSettings { keys: Vec::new(), make },
             auth,
             store,
+            vaults: Vec::new(),
             sources: Vec::new(),
             policies: Policies::default(),
         })

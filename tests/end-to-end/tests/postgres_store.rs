@@ -12,8 +12,8 @@
 use std::sync::Arc;
 
 use bridgehead_auth::{
-    CertificateStore, CredentialStore, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, StoreError,
-    SubjectStore, TraceStore,
+    CertificateStore, CredentialStore, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion,
+    Revocation, StoreError, SubjectStore, TraceStore,
 };
 use bridgehead_core::{EndpointId, ScopeSet, Secret};
 use bridgehead_harness::postgres::{Database, PASSWORD};

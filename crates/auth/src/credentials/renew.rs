@@ -148,12 +148,7 @@ impl Inner {
         }
     }
 
-    async fn renew(
-        &self,
-        vault: Connected<'_>,
-        owner: &Owner,
-        reason: &Reason,
-    ) -> Result<CallerCredential, CallError> {
+    async fn renew(&self, vault: Connected<'_>, owner: &Owner, reason: &Reason) -> Result<CallerCredential, CallError> {
         // Somebody else may have done it while this process waited for its turn.
         let stale = match self.look(vault, owner, reason).await? {
             Look::Good(credential) => return Ok(credential),
@@ -300,13 +295,10 @@ fn later(definition: &VaultDefinition, what: &str) -> CallError {
     later_because(definition, what, None).into()
 }
 
-fn later_because(
-    definition: &VaultDefinition,
-    what: &str,
-    cause: Option<token::TokenEndpointDown>,
-) -> UpstreamFailure {
+fn later_because(definition: &VaultDefinition, what: &str, cause: Option<token::TokenEndpointDown>) -> UpstreamFailure {
     let title = &definition.title;
-    let message = format!("Your connection to {title} could not be renewed: {what}; nothing was sent. Try again later.");
+    let message =
+        format!("Your connection to {title} could not be renewed: {what}; nothing was sent. Try again later.");
     let failure = UpstreamFailure::new(UpstreamCode::Unavailable, message);
     match cause {
         Some(cause) => failure.with_cause(cause),

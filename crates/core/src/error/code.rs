@@ -295,7 +295,9 @@ impl OwnCode {
             Self::NotPermitted => "Do something else, or tell the person who called.",
             Self::InvalidArguments => "Mend the arguments that are named, and call again.",
             Self::ClientLacksCapability => "Do something else.",
-            Self::CredentialRequired => "Show the person who called the link in `details.url`. Call again when they have been there.",
+            Self::CredentialRequired => {
+                "Show the person who called the link in `details.url`. Call again when they have been there."
+            }
             Self::Busy | Self::ShuttingDown => "Call again after `retry_after_ms`.",
             Self::Cancelled => "Nothing. A call with effects that had begun goes on to its end.",
             Self::Internal => "Tell the operator the request id.",

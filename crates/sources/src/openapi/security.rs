@@ -190,9 +190,7 @@ mod tests {
     /// P2: what teammates enter stands where the description says.
     #[test]
     fn the_fields_of_a_vault_find_their_places() {
-        let described = |security: Value, schemes: Value| {
-            json!({"paths": {"/a": {"get": {"security": security}}}, "components": {"securitySchemes": schemes}})
-        };
+        let described = |security: Value, schemes: Value| json!({"paths": {"/a": {"get": {"security": security}}}, "components": {"securitySchemes": schemes}});
         let key = json!({"type": "apiKey", "in": "header", "name": "X-Api-Key"});
         let tenant = json!({"type": "apiKey", "in": "query", "name": "tenant"});
         let bearer = json!({"type": "http", "scheme": "Bearer"});

@@ -212,8 +212,7 @@ async fn of_many_who_renew_one_does(store: Arc<dyn CredentialStore>) -> Result<(
 
 async fn of_many_who_come_back_one_counts(store: Arc<dyn CredentialStore>) -> Result<(), StoreError> {
     store.begin_connection(&pending(1, 100), at(0)).await?;
-    let outcomes =
-        crowd(&store, |store, _| async move { store.take_connection(&[1; 32], at(1)).await }).await?;
+    let outcomes = crowd(&store, |store, _| async move { store.take_connection(&[1; 32], at(1)).await }).await?;
     assert_eq!((outcomes.iter().flatten().count(), outcomes.len()), (1, CROWD));
     Ok(())
 }

@@ -67,11 +67,7 @@ impl CredentialStore for Postgres {
              entered_at = excluded.entered_at, renewed_at = excluded.renewed_at, expires_at = excluded.expires_at, \
              refused_at = excluded.refused_at, renewer = NULL, renewer_until = NULL"
         ));
-        bind_credential!(query, record)
-            .execute(&self.pool)
-            .await
-            .map(|_done| ())
-            .map_err(store_error)
+        bind_credential!(query, record).execute(&self.pool).await.map(|_done| ()).map_err(store_error)
     }
 
     async fn replace_credential(
@@ -83,11 +79,8 @@ impl CredentialStore for Postgres {
             "UPDATE bridgehead_credential SET kind = $3, sealed = $4, version = $5, entered_at = $6, renewed_at = $7, \
              expires_at = $8, refused_at = $9 WHERE vault = $1 AND subject = $2 AND version = $10",
         );
-        let done = bind_credential!(query, record)
-            .bind(version.as_str())
-            .execute(&self.pool)
-            .await
-            .map_err(store_error)?;
+        let done =
+            bind_credential!(query, record).bind(version.as_str()).execute(&self.pool).await.map_err(store_error)?;
         Ok(if done.rows_affected() == 0 { Replacement::Changed } else { Replacement::Replaced })
     }
 

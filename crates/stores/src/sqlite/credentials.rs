@@ -32,14 +32,11 @@ impl CredentialStore for Sqlite {
     }
 
     async fn credentials(&self) -> Result<Vec<CredentialRecord>, StoreError> {
-        let rows: Vec<CredentialRow> = sqlx::query_as(concat!(
-            "SELECT ",
-            credential_columns!(),
-            " FROM credential ORDER BY vault, subject"
-        ))
-        .fetch_all(self.readers()?)
-        .await
-        .map_err(|error| self.error(error))?;
+        let rows: Vec<CredentialRow> =
+            sqlx::query_as(concat!("SELECT ", credential_columns!(), " FROM credential ORDER BY vault, subject"))
+                .fetch_all(self.readers()?)
+                .await
+                .map_err(|error| self.error(error))?;
         rows.into_iter().map(|row| self.read_credential(row)).collect()
     }
 
@@ -65,11 +62,7 @@ impl CredentialStore for Sqlite {
              entered_at = excluded.entered_at, renewed_at = excluded.renewed_at, expires_at = excluded.expires_at, \
              refused_at = excluded.refused_at, renewer = NULL, renewer_until = NULL"
         ));
-        bind_credential!(query, record)
-            .execute(self.writer()?)
-            .await
-            .map(|_done| ())
-            .map_err(|error| self.error(error))
+        bind_credential!(query, record).execute(self.writer()?).await.map(|_done| ()).map_err(|error| self.error(error))
     }
 
     async fn replace_credential(

@@ -3,8 +3,8 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::atomic::AtomicUsize};
 
 use bridgehead_auth::{
-    CertificateStore, CredentialStore, Denial, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, MailAddress,
-    Revocation, SessionStore, SubjectStore, TraceEvent, TraceStore, UserStore,
+    CertificateStore, CredentialStore, Denial, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion,
+    MailAddress, Revocation, SessionStore, SubjectStore, TraceEvent, TraceStore, UserStore,
     trace::{Kept, Step},
 };
 use bridgehead_core::{EndpointId, ScopeSet};

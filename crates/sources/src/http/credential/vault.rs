@@ -86,7 +86,10 @@ impl VaultCredential {
         held.values().for_each(|value| redactor.learn(value));
         for one in presentations {
             let value = one.filled(held).ok_or_else(|| {
-                Fault::new(format!("filling in what {source} wants of the vault {}, where a field is missing", self.vault))
+                Fault::new(format!(
+                    "filling in what {source} wants of the vault {}, where a field is missing",
+                    self.vault
+                ))
             })?;
             redactor.learn(&value);
             put(&one.place, &value, request).map_err(|()| {
