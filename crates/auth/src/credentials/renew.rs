@@ -75,6 +75,17 @@ struct Stale {
     tokens: Tokens,
 }
 
+impl Stale {
+    /// Whether it can be used as it is, since it was to be renewed ahead of its end alone.
+    fn will_do(&self, reason: &Reason, now: Timestamp) -> bool {
+        matches!(reason, Reason::Due) && !has_ended(&self.record, now)
+    }
+
+    fn credential(self) -> CallerCredential {
+        self.tokens.credential(&self.record)
+    }
+}
+
 /// A vault that is connected by OAuth.
 #[derive(Clone, Copy)]
 struct Connected<'a> {
@@ -124,28 +135,26 @@ impl Inner {
             return Err(self.required(definition, owner, CredentialLack::NotEntered));
         };
         let vault = Connected { definition, oauth };
-        self.turn(vault, owner, reason).await?;
+        let Owner { vault: name, subject } = owner;
+        loop {
+            let stale = match self.look(vault, owner, reason).await? {
+                Look::Good(credential) => return Ok(credential),
+                Look::Stale(stale) => stale,
+            };
+            let (now, until) = (self.now(), self.in_time(TURN));
+            match self.parts.store.take_renewal(name, subject, &self.process, now, until).await.map_err(store_fault)? {
+                LeaseOutcome::Taken => break,
+                // Another process is at it, and there is time.
+                LeaseOutcome::Held if stale.will_do(reason, now) => return Ok(stale.credential()),
+                LeaseOutcome::Held => self.parts.clock.sleep(LOOK_AGAIN).await,
+            }
+        }
         let renewed = self.renew(vault, owner, reason).await;
-        let ended = self.parts.store.end_renewal(&owner.vault, &owner.subject, &self.process).await;
+        let ended = self.parts.store.end_renewal(name, subject, &self.process).await;
         if let Err(error) = ended {
             tracing::warn!(%error, "the turn to renew a connection was not given back; it ends by itself");
         }
         renewed
-    }
-
-    /// Waits until it is this process's turn.
-    async fn turn(&self, vault: Connected<'_>, owner: &Owner, reason: &Reason) -> Result<(), CallError> {
-        loop {
-            if let Look::Good(_) = self.look(vault, owner, reason).await? {
-                return Ok(());
-            }
-            let Owner { vault: name, subject } = owner;
-            let (now, until) = (self.now(), self.in_time(TURN));
-            match self.parts.store.take_renewal(name, subject, &self.process, now, until).await.map_err(store_fault)? {
-                LeaseOutcome::Taken => return Ok(()),
-                LeaseOutcome::Held => self.parts.clock.sleep(LOOK_AGAIN).await,
-            }
-        }
     }
 
     async fn renew(&self, vault: Connected<'_>, owner: &Owner, reason: &Reason) -> Result<CallerCredential, CallError> {
@@ -246,11 +255,10 @@ impl Inner {
         stale: Stale,
         reason: &Reason,
     ) -> Result<CallerCredential, CallError> {
-        let Stale { record, tokens } = stale;
-        if matches!(reason, Reason::Due) && !has_ended(&record, self.now()) {
-            return Ok(tokens.credential(&record));
+        if stale.will_do(reason, self.now()) {
+            return Ok(stale.credential());
         }
-        Err(self.refused(vault.definition, record).await?)
+        Err(self.refused(vault.definition, stale.record).await?)
     }
 
     /// It could not be renewed just now: it is good until its end.
@@ -261,7 +269,6 @@ impl Inner {
         reason: &Reason,
         error: NotGranted,
     ) -> Result<CallerCredential, CallError> {
-        let Stale { record, tokens } = stale;
         let failure = match error {
             NotGranted::Down(down) => {
                 let what = format!("its authorization server does not answer ({down})");
@@ -283,11 +290,9 @@ impl Inner {
                 None,
             ),
         };
-        tracing::warn!(vault = %record.vault, subject = %record.subject, error = %failure, "a teammate's connection was not renewed");
-        if matches!(reason, Reason::Due) && !has_ended(&record, self.now()) {
-            return Ok(tokens.credential(&record));
-        }
-        Err(failure.into())
+        let CredentialRecord { vault: name, subject, .. } = &stale.record;
+        tracing::warn!(vault = %name, %subject, error = %failure, "a teammate's connection was not renewed");
+        if stale.will_do(reason, self.now()) { Ok(stale.credential()) } else { Err(failure.into()) }
     }
 }
 
