@@ -1,6 +1,7 @@
 //! Who is calling: the modes ([`mode`]), the keys that are issued here ([`keys`]), and what is
-//! known of callers whose credential is handed through ([`probe`], [`blocks`]); and the people who
-//! sign in here ([`users`]), with a trace of how clients connect ([`trace`]).
+//! known of callers whose credential is handed through ([`probe`], [`blocks`]); the people who sign in
+//! here ([`users`]), with a trace of how clients connect ([`trace`]); and what each of them entered or
+//! connected for the systems behind ([`credentials`]).
 //!
 //! Nothing here listens, fetches or speaks SQL. A mode reads the headers of a request and names
 //! a [`Caller`](bridgehead_core::Caller) or says why not; what has to be remembered goes through
@@ -10,6 +11,7 @@
 
 pub mod blocks;
 pub mod certificates;
+pub mod credentials;
 pub mod denied;
 pub mod error;
 pub mod issuer;
@@ -29,6 +31,7 @@ pub use blocks::{BlockError, Denial, DeniedSubject, Readmission, SubjectBlocks, 
 pub use certificates::{
     Attempt, CertificateId, CertificateRecord, CertificateStore, ChallengeKind, ChallengeRecord, LeaseOutcome,
 };
+pub use credentials::{CredentialStore, UpstreamCredentials};
 pub use denied::{Denied, Malformation, RejectionKind};
 pub use error::StoreError;
 pub use issuer::{Issuer, IssuerParts, IssuerSettings, IssuerStore};

@@ -5,6 +5,7 @@ mod call;
 mod clients;
 mod completions;
 mod config;
+mod credentials;
 mod grants;
 mod init;
 mod keys;
@@ -68,6 +69,9 @@ enum Command {
     /// What teammates have connected by OAuth.
     #[command(subcommand)]
     Grants(grants::Command),
+    /// What teammates entered or connected for systems behind.
+    #[command(subcommand)]
+    Credentials(credentials::Command),
     /// Completions for a shell, on stdout.
     Completions {
         /// The shell.
@@ -195,6 +199,7 @@ async fn run(command: Command) -> Outcome {
         Command::Users(command) => users::run(command).await,
         Command::Clients(command) => clients::run(command).await,
         Command::Grants(command) => grants::run(command).await,
+        Command::Credentials(command) => credentials::run(command).await,
         Command::Completions { shell } => completions::run(shell),
     }
 }

@@ -6,6 +6,7 @@
 
 mod audit_log;
 mod connect;
+mod credentials;
 mod effects;
 mod fetch;
 mod issuer;
@@ -18,12 +19,13 @@ mod tls;
 use std::{net::SocketAddr, sync::Arc};
 
 use bridgehead_auth::{
-    CreateError, CsrfTokens, Fingerprints, IssuedKeys, Issuer, NewKey, Peppers, Probe, RootKeys, SecretsError,
-    Sessions, StoreError, SubjectBlocks, Trace, Users, Vault, issuer::IssuerSettingsError,
+    CreateError, CsrfTokens, Fingerprints, IssuedKeys, Issuer, KeyVersion, NewKey, Peppers, Probe, RootKeys,
+    SecretsError, Sessions, StoreError, SubjectBlocks, Trace, UpstreamCredentials, Users, Vault,
+    issuer::IssuerSettingsError,
 };
 use bridgehead_core::{
-    AuditSink, Catalog, Clock, Endpoint, EndpointId, OsRandomness, Pipeline, Randomness, ScopeSet, Secret, Shield,
-    SystemClock, catalog::NamedSource,
+    AuditSink, CallerCredentials, Catalog, Clock, Endpoint, EndpointId, NoVaults, OsRandomness, Pipeline, Randomness,
+    ScopeSet, Secret, Shield, SystemClock, catalog::NamedSource,
 };
 use bridgehead_outbound::Net;
 use bridgehead_server::{
@@ -45,6 +47,7 @@ use crate::{
 };
 
 pub use audit_log::AuditLog;
+pub use credentials::for_commands as credentials_for_commands;
 pub use effects::effects;
 pub use issuer::for_commands as issuer_for_commands;
 pub use signal::told_to_stop;
@@ -152,6 +155,13 @@ pub struct Keyring {
     roots: RootKeys,
 }
 
+impl Keyring {
+    /// The names of the root keys, the signing one first.
+    pub fn root_keys(&self) -> impl Iterator<Item = &KeyVersion> {
+        self.roots.versions()
+    }
+}
+
 /// Opens the store and the root keys: all that the commands on keys, users, clients and grants need.
 ///
 /// # Errors
@@ -217,7 +227,21 @@ pub async fn catalog(
     ambient: &Ambient,
     more: Vec<NamedSource>,
 ) -> Result<Catalog, Faults> {
-    let catalog = tools(settings, places, ambient, more).await?;
+    catalog_for_calls(settings, places, ambient, Arc::new(NoVaults), more).await
+}
+
+/// As [`catalog`], for tools that are called as well: sources ask `credentials` for those of a caller.
+///
+/// # Errors
+/// As [`catalog`].
+pub async fn catalog_for_calls(
+    settings: &Settings,
+    places: &Places,
+    ambient: &Ambient,
+    credentials: Arc<dyn CallerCredentials>,
+    more: Vec<NamedSource>,
+) -> Result<Catalog, Faults> {
+    let catalog = opened(settings, places, &sources::Around { ambient, credentials }, more).await?;
     let addresses: Vec<_> = catalog.entries().iter().map(|entry| entry.tool.address.clone()).collect();
     let unused: Vec<Fault> = settings
         .policies
@@ -260,9 +284,18 @@ pub async fn tools(
     ambient: &Ambient,
     more: Vec<NamedSource>,
 ) -> Result<Catalog, Faults> {
+    opened(settings, places, &sources::Around { ambient, credentials: Arc::new(NoVaults) }, more).await
+}
+
+async fn opened(
+    settings: &Settings,
+    places: &Places,
+    around: &sources::Around<'_>,
+    more: Vec<NamedSource>,
+) -> Result<Catalog, Faults> {
     let (mut opened, mut faults) = (Vec::new(), Vec::new());
     for source_settings in &settings.sources {
-        match sources::open(source_settings, ambient).await {
+        match sources::open(source_settings, around).await {
             Ok(source) => opened.push(NamedSource {
                 name: source_settings.name.as_str().into(),
                 prefix: source_settings.prefix.clone(),
@@ -305,6 +338,8 @@ pub struct Composed {
     pub endpoint: Arc<Endpoint>,
     /// The authorization server, where teammates sign in by OAuth.
     pub issuer: Option<Arc<Issuer>>,
+    /// What teammates entered or connected for systems behind.
+    pub credentials: UpstreamCredentials,
     bound: Bound,
     admin: Option<Bound>,
     tls: Option<tls::Opened>,
@@ -325,7 +360,12 @@ pub async fn compose(
 ) -> Result<Composed, ComposeError> {
     let from_code = more.into();
     let keyring = keyring(settings, ambient).await?;
-    let catalog = catalog(settings, places, ambient, from_code.sources.clone()).await?;
+    // Before the sources, whose callers are told where on this server they enter what is missing.
+    let bound = bind(settings.server.listen).await?;
+    let server = server_settings(&settings.server, bound.address());
+    let credentials = credentials::credentials(settings, &server.public_url, &keyring, ambient);
+    let of_callers = Arc::new(credentials.clone());
+    let catalog = catalog_for_calls(settings, places, ambient, of_callers, from_code.sources.clone()).await?;
     let metrics = Metrics::default();
     let audit: Vec<Arc<dyn AuditSink>> = vec![Arc::new(AuditLog), Arc::new(metrics.clone())];
     let shared = settings
@@ -343,8 +383,6 @@ pub async fn compose(
     let pipeline = Pipeline::with_shield(ambient.clock.clone(), Arc::new(audit), shield).with_effects(effects);
     let endpoint =
         Arc::new(Endpoint::new(id.clone(), settings.name.clone(), settings.instructions.clone(), catalog, pipeline));
-    let bound = bind(settings.server.listen).await?;
-    let server = server_settings(&settings.server, bound.address());
     let issuer = issuer::issuer(
         settings,
         places,
@@ -377,7 +415,7 @@ pub async fn compose(
     let parts = Parts {
         endpoint: endpoint.clone(),
         modes,
-        sign_in: issuer.clone().map(|issuer| sign_in(settings, issuer, &keyring)),
+        sign_in: issuer.clone().map(|issuer| sign_in(settings, issuer, &keyring, &credentials)),
         connect: connect::parts(&settings.auth),
         readiness,
         metrics,
@@ -385,10 +423,16 @@ pub async fn compose(
         randomness: ambient.randomness.clone(),
     };
     let app = App::new(&server, bound.address(), parts);
-    Ok(Composed { app, keyring, endpoint, issuer, bound, admin, tls, http, clock: ambient.clock.clone() })
+    let clock = ambient.clock.clone();
+    Ok(Composed { app, keyring, endpoint, issuer, credentials, bound, admin, tls, http, clock })
 }
 
-fn sign_in(settings: &Settings, issuer: Arc<Issuer>, keyring: &Keyring) -> SignInParts {
+fn sign_in(
+    settings: &Settings,
+    issuer: Arc<Issuer>,
+    keyring: &Keyring,
+    credentials: &UpstreamCredentials,
+) -> SignInParts {
     let own_keys = settings.auth.modes().iter().find_map(|mode| match mode {
         ModeSettings::ApiKey(api_key) if mode.is_issued() => Some(OwnKeys {
             keys: keyring.keys.clone(),
@@ -403,6 +447,7 @@ fn sign_in(settings: &Settings, issuer: Arc<Issuer>, keyring: &Keyring) -> SignI
         csrf: keyring.csrf.clone(),
         trace: keyring.trace.clone(),
         keys: own_keys,
+        credentials: credentials.clone(),
     }
 }
 
@@ -492,7 +537,7 @@ impl Composed {
 
     /// Serves until `shutdown` fires and running calls have ended, then gives back what is held.
     pub async fn serve(self, shutdown: CancellationToken) {
-        let Self { app, keyring, endpoint, issuer, bound, admin, tls, http, clock } = self;
+        let Self { app, keyring, endpoint, issuer, credentials, bound, admin, tls, http, clock } = self;
         let (tls, keep_fresh) = tls.map(|opened| (opened.tls, opened.keep_fresh)).unzip();
         let admin = async {
             if let Some(admin) = admin {
@@ -520,6 +565,7 @@ impl Composed {
         keyring.keys.settle().await;
         keyring.sessions.settle().await;
         keyring.trace.settle().await;
+        credentials.settle().await;
         for named in endpoint.catalog().sources() {
             named.source.close().await;
         }

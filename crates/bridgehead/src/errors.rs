@@ -30,7 +30,7 @@ const OBJECT: &str = "
 
 A result with `isError` has this object twice: as JSON in its text, and in `_meta[\"bridgehead/error\"]`. It is never in
 `structuredContent`, where clients expect what the tool's output schema says. A JSON-RPC error has it in `data`, except
-that of `client_lacks_capability`.
+those of `client_lacks_capability` and of `credential_required`.
 
 | member | type | meaning |
 |---|---|---|
@@ -47,6 +47,7 @@ What stands in `details`:
 |---|---|
 | `invalid_arguments` | `faults`: a list of `path` (JSON Pointer to the argument) and `message` |
 | `not_permitted` | `scope`: the one that is missing |
+| `credential_required` | `vault`, `subject` and `url`: whose credential, for what, and where it is entered |
 | a status of an HTTP API | `status`; `problem`, its JSON body (RFC 9457 or any other), cut to 4 KiB, or `text`; `upstream_request_id`, where it gave one |
 | a redirect that was not followed | `status`, `location_host` |
 | a success that cannot be read | `status`, `content_type`, `text` |
@@ -190,6 +191,9 @@ const fn form(code: OwnCode) -> &'static str {
         OwnCode::NotPermitted => "HTTP 403 with JSON-RPC error -32001",
         OwnCode::ClientLacksCapability => "JSON-RPC error -32021, with `requiredCapabilities` in `data`",
         OwnCode::Internal => "JSON-RPC error -32603",
+        OwnCode::CredentialRequired => {
+            "result with `isError`; for clients with URL elicitation JSON-RPC error -32042 or a result `input_required`, as the revision says"
+        }
         OwnCode::InvalidArguments
         | OwnCode::IdempotencyConflict
         | OwnCode::IdempotencyUnavailable

@@ -11,11 +11,12 @@ use axum::{
 use bridgehead_auth::Session;
 use bridgehead_core::{RequestId, Secret};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use url::form_urlencoded;
 
 use crate::{
     http::{ClientAddress, body, origin::AllowedOrigins},
     oauth::{AuthorizationServer, Traced},
-    pages::{Fault, FaultPage, LocalPath, View},
+    pages::{Fault, FaultPage, LocalPath, View, paths},
 };
 
 /// As the browser says where a request began (Fetch Metadata).
@@ -122,6 +123,12 @@ pub(crate) fn see_other(to: &LocalPath) -> Response {
 /// account.
 pub(crate) fn local(path: &str) -> LocalPath {
     LocalPath::parse(path).unwrap_or_else(LocalPath::account)
+}
+
+/// The sign-in page, from which a teammate comes back to `next`.
+pub(crate) fn sign_in_first(next: &LocalPath) -> LocalPath {
+    let next: String = form_urlencoded::byte_serialize(next.as_str().as_bytes()).collect();
+    local(&format!("{}?next={next}", paths::SIGN_IN))
 }
 
 /// What a check of forms works with.

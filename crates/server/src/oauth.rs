@@ -19,12 +19,12 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use bridgehead_auth::{CsrfTokens, IssuedKeys, Issuer, Sessions, Trace, Users};
+use bridgehead_auth::{CsrfTokens, IssuedKeys, Issuer, Sessions, Trace, UpstreamCredentials, Users};
 use bridgehead_core::{Clock, Endpoint};
 use http::{HeaderMap, HeaderName, Method, header};
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
-pub(crate) use authorize::{about, asked_by};
+pub(crate) use authorize::{AUTHORIZE, about, asked_by};
 pub(crate) use client_view::{client, destination, of_grant, of_redirect};
 pub(crate) use trace::{Connecting, Traced};
 
@@ -52,6 +52,8 @@ pub struct SignInParts {
     /// The API keys that teammates may make for themselves; `None` where none that are issued here get
     /// anybody in.
     pub keys: Option<OwnKeys>,
+    /// What teammates enter or connect for systems behind.
+    pub credentials: UpstreamCredentials,
 }
 
 /// API keys that teammates make for themselves.

@@ -11,6 +11,7 @@ mod account;
 mod client;
 mod connect;
 mod consent;
+mod credential;
 mod fault;
 mod go_back;
 mod guides;
@@ -32,10 +33,14 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
-pub use account::{Account, AccountNotice, ApiKey, ApiKeys, Connection, KeyFault, KeyState, NewApiKey, PasswordChange};
+pub use account::{
+    Account, AccountNotice, ApiKey, ApiKeys, Connection, CredentialLine, CredentialState, KeyFault, KeyState,
+    NewApiKey, PasswordChange,
+};
 pub use client::{Client, ClientName, Destination, Identity};
 pub use connect::{ClientRegistration, Connect, Reach, ToolLine, ValuesFrom, WayIn};
-pub use consent::{Consent, OptionalScope};
+pub use consent::{Consent, MissingCredential, OptionalScope};
+pub use credential::{Credential, CredentialForm, CredentialNotice, FormField, NotConnected, StoredCredential};
 pub use fault::{Fault, FaultPage};
 pub use go_back::{Answer, GoBack};
 pub use moment::Wait;
@@ -66,6 +71,14 @@ pub mod paths {
     pub const MAKE_KEY: &str = "/account/keys";
     /// POST takes hidden `key` and `csrf`.
     pub const REVOKE_KEY: &str = "/account/keys/revoke";
+    /// With the name of a vault behind it, GET shows [`Credential`](super::Credential); POST takes the
+    /// vault's fields and, hidden, `csrf` and maybe `next`.
+    pub const CREDENTIALS: &str = "/account/credentials/";
+    /// Behind [`CREDENTIALS`] and a name: POST takes hidden `csrf` and maybe `next`.
+    pub const REMOVE_CREDENTIAL: &str = "/remove";
+    /// Behind [`CREDENTIALS`] and a name: POST takes hidden `csrf` and maybe `next`, and leads to another
+    /// site.
+    pub const CONNECT_CREDENTIAL: &str = "/connect";
 }
 
 /// What every page says of the server.

@@ -1,11 +1,13 @@
 //! What every store has to keep. A store's own tests call [`key_store`], [`subject_store`],
-//! [`people_stores`], [`trace_store`], [`issuer_store`], [`certificate_store`] and [`effect_store`] with a way to make an
-//! empty one, and whatever counts calls [`counters()`]; a broken promise is a failed assertion.
+//! [`people_stores`], [`trace_store`], [`issuer_store`], [`certificate_store`], [`credential_store`] and
+//! [`effect_store`] with a way to make an empty one, and whatever counts calls [`counters()`]; a broken promise
+//! is a failed assertion.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite of assertions, which no shipped code calls")]
 
 mod certificates;
 mod counters;
+mod credentials;
 mod effects;
 mod issuer;
 mod people;
@@ -22,6 +24,7 @@ use jiff::Timestamp;
 
 pub use certificates::certificate_store;
 pub use counters::counters;
+pub use credentials::credential_store;
 pub use effects::effect_store;
 pub use issuer::issuer_store;
 pub use people::people_stores;

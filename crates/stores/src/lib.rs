@@ -7,6 +7,7 @@
 mod certificate_row;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod credential_row;
 mod effect_row;
 mod issuer_row;
 mod key_row;
@@ -22,7 +23,8 @@ pub mod valkey;
 use std::sync::Arc;
 
 use bridgehead_auth::{
-    CertificateStore, IssuerStore, KeyStore, SessionStore, StoreError, SubjectStore, TraceStore, UserStore,
+    CertificateStore, CredentialStore, IssuerStore, KeyStore, SessionStore, StoreError, SubjectStore, TraceStore,
+    UserStore,
 };
 
 use bridgehead_core::EffectStore;
@@ -52,6 +54,8 @@ pub struct Store {
     /// What became of calls with an idempotency key. Answers are kept as they are given: whoever does
     /// not want them in clear seals them before.
     pub effects: Arc<dyn EffectStore>,
+    /// What teammates entered or connected for systems behind.
+    pub credentials: Arc<dyn CredentialStore>,
     backend: Backend,
 }
 
@@ -107,7 +111,8 @@ impl Store {
             + TraceStore
             + IssuerStore
             + CertificateStore
-            + EffectStore,
+            + EffectStore
+            + CredentialStore,
     {
         Self {
             keys: shared.clone(),
@@ -117,7 +122,8 @@ impl Store {
             trace: shared.clone(),
             issuer: shared.clone(),
             certificates: shared.clone(),
-            effects: shared,
+            effects: shared.clone(),
+            credentials: shared,
             backend,
         }
     }

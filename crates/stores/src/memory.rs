@@ -1,6 +1,7 @@
 //! A store that forgets everything when the process ends: for trying out and for tests.
 
 mod certificates;
+mod credentials;
 mod effects;
 mod issuer;
 mod people;
@@ -29,6 +30,7 @@ pub struct Memory {
     issuer: Mutex<issuer::Tables>,
     acme: Mutex<certificates::Acme>,
     effects: Mutex<EffectTable>,
+    credentials: Mutex<credentials::Credentials>,
 }
 
 impl Memory {
@@ -131,7 +133,7 @@ impl SubjectStore for Memory {
 mod tests {
     use std::{future::ready, sync::Arc};
 
-    use bridgehead_auth::{CertificateStore, IssuerStore, TraceStore};
+    use bridgehead_auth::{CertificateStore, CredentialStore, IssuerStore, TraceStore};
     use bridgehead_core::EffectStore;
 
     use super::*;
@@ -149,5 +151,7 @@ mod tests {
         crate::contract::certificate_store(make).await.unwrap();
         let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn EffectStore>));
         crate::contract::effect_store(make).await.unwrap();
+        let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn CredentialStore>));
+        crate::contract::credential_store(make).await.unwrap();
     }
 }

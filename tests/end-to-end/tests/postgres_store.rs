@@ -12,8 +12,8 @@
 use std::sync::Arc;
 
 use bridgehead_auth::{
-    CertificateStore, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, StoreError,
-    SubjectStore, TraceStore,
+    CertificateStore, CredentialStore, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion,
+    Revocation, StoreError, SubjectStore, TraceStore,
 };
 use bridgehead_core::{EffectStore, EndpointId, ScopeSet, Secret};
 use bridgehead_harness::postgres::{Database, PASSWORD};
@@ -58,6 +58,9 @@ async fn postgres_keeps_the_contract() {
     contract::certificate_store(make).await.unwrap();
     let make = || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn EffectStore>) };
     contract::effect_store(make).await.unwrap();
+    let make =
+        || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn CredentialStore>) };
+    contract::credential_store(make).await.unwrap();
 }
 
 /// H1: two replicas of one release start at the same moment.

@@ -270,10 +270,13 @@ pub struct RawShared {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawVault {
+    /// What teammates know the system behind by. Default: the vault's name.
+    #[schemars(extend("examples" = ["the CRM"]))]
+    pub title: Option<String>,
     /// The fields a teammate fills in, each with the words it is asked for in.
     #[serde(default)]
     pub fields: Table<String>,
-    /// The teammate connects by OAuth, instead of fields.
+    /// The teammate connects by OAuth, instead of fields. Redirect URI to register there: `PUBLIC_URL/account/credentials/NAME/callback`.
     pub oauth: Option<RawVaultOauth>,
 }
 
@@ -281,8 +284,8 @@ pub struct RawVault {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawVaultOauth {
-    /// Where the teammate is sent.
-    #[schemars(required)]
+    /// Where the teammate is sent; its own query is kept.
+    #[schemars(required, extend("examples" = ["https://crm.example.com/oauth/authorize"]))]
     pub authorization_url: Option<String>,
     /// Where the code is exchanged.
     #[schemars(required)]
@@ -292,8 +295,21 @@ pub struct RawVaultOauth {
     pub client_id: Option<String>,
     /// Its secret.
     pub client_secret: Option<RawSecret>,
+    /// How the secret is sent.
+    #[schemars(extend("default" = "client_secret_basic"))]
+    pub token_endpoint_auth_method: Option<RawTokenEndpointAuth>,
     /// The scopes that are asked for.
     pub scopes: Option<Vec<String>>,
+}
+
+/// `vaults.NAME.oauth.token_endpoint_auth_method` (RFC 7591 §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawTokenEndpointAuth {
+    /// In the header `Authorization`.
+    ClientSecretBasic,
+    /// In the body.
+    ClientSecretPost,
 }
 
 /// `[policy.PATTERN]`.

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+pub use bridgehead_auth::credentials::VaultDefinition;
 pub use bridgehead_auth::issuer::RegistrationPolicy;
 use bridgehead_auth::{CallerHeaders, KeyHeader};
 use bridgehead_core::{Policies, ScopeSet, Secret};
@@ -37,6 +38,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// `[shared]`; `None` where each process keeps for itself what replicas could share.
     pub shared: Option<SharedSettings>,
+    /// `[vaults.NAME]`, in the order of the file.
+    pub vaults: Vec<VaultDefinition>,
     /// `[sources.NAME]`, in the order of the file; at least one, unless code brings tools as well.
     pub sources: Vec<SourceSettings>,
     /// `[policy.PATTERN]`.

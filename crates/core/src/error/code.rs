@@ -219,6 +219,8 @@ pub enum OwnCode {
     InvalidArguments,
     /// The tool needs a client that can do more.
     ClientLacksCapability,
+    /// The call needs a credential of the caller's own, which they have to enter first.
+    CredentialRequired,
     /// The idempotency key was used before, with other arguments.
     IdempotencyConflict,
     /// The idempotency key could not be claimed.
@@ -245,11 +247,12 @@ pub enum OwnCode {
 
 impl OwnCode {
     /// All of them, in the order of the reference.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::UnknownTool,
         Self::NotPermitted,
         Self::InvalidArguments,
         Self::ClientLacksCapability,
+        Self::CredentialRequired,
         Self::IdempotencyConflict,
         Self::IdempotencyUnavailable,
         Self::EffectInDoubt,
@@ -271,6 +274,7 @@ impl OwnCode {
             Self::NotPermitted => "not_permitted",
             Self::InvalidArguments => "invalid_arguments",
             Self::ClientLacksCapability => "client_lacks_capability",
+            Self::CredentialRequired => "credential_required",
             Self::IdempotencyConflict => "idempotency_conflict",
             Self::IdempotencyUnavailable => "idempotency_unavailable",
             Self::EffectInDoubt => "effect_in_doubt",
@@ -302,6 +306,7 @@ impl OwnCode {
             | Self::IdempotencyConflict
             | Self::EffectInDoubt
             | Self::AnswerNotKept
+            | Self::CredentialRequired
             | Self::Cancelled
             | Self::Internal => false,
         }
@@ -317,6 +322,7 @@ impl OwnCode {
             | Self::ClientLacksCapability
             | Self::IdempotencyConflict
             | Self::RateLimited
+            | Self::CredentialRequired
             | Self::Cancelled => Blame::Caller,
             Self::EffectInDoubt | Self::CircuitOpen => Blame::Upstream,
             Self::IdempotencyUnavailable
@@ -338,6 +344,9 @@ impl OwnCode {
                 "The arguments do not fit the tool's input schema, or a check of the source; `details.faults` lists every one."
             }
             Self::ClientLacksCapability => "The tool needs a client that declared a capability which this one did not.",
+            Self::CredentialRequired => {
+                "The system behind is called with each teammate's own credential, and the caller's is missing or no longer good; `details.url` is where they enter it."
+            }
             Self::IdempotencyConflict => "The idempotency key was used before, for a call with other arguments.",
             Self::IdempotencyUnavailable => "The idempotency key could not be written down, so nothing was sent.",
             Self::EffectInDoubt => {
@@ -370,6 +379,9 @@ impl OwnCode {
             Self::NotPermitted => "Do something else, or tell the person who called.",
             Self::InvalidArguments => "Mend the arguments that are named, and call again.",
             Self::ClientLacksCapability => "Do something else.",
+            Self::CredentialRequired => {
+                "Show the person who called the link in `details.url`. Call again when they have been there."
+            }
             Self::IdempotencyConflict => "Use a new key for a new effect, and the same arguments for the same one.",
             Self::IdempotencyUnavailable => "Call again with the same key after `retry_after_ms`.",
             Self::EffectInDoubt => {
@@ -392,6 +404,7 @@ impl OwnCode {
             Self::UnknownTool => "`bridgehead tools` lists what is served.",
             Self::NotPermitted => "`bridgehead keys create --scope …` makes a key with more rights.",
             Self::InvalidArguments => "Descriptions of the tool's parameters, if agents often get it wrong.",
+            Self::CredentialRequired => "`bridgehead credentials list` shows who has entered what.",
             Self::ClientLacksCapability | Self::ShuttingDown | Self::Cancelled | Self::IdempotencyConflict => {
                 "Nothing, as a rule."
             }

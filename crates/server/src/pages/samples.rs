@@ -8,9 +8,10 @@ use url::Url;
 
 use super::{
     Account, AccountNotice, Answer, ApiKey, ApiKeys, Client, ClientName, ClientRegistration, Connect, Connection,
-    Consent, Destination, Fault, FaultPage, GoBack, Identity, KeyFault, KeyState, LinkGone, LinkPurpose, LinkState,
-    LocalPath, NewApiKey, OptionalScope, Page, PasswordChange, PasswordFault, Reach, SetPassword, SignIn, SignInFault,
-    SignInNotice, Site, ToolLine, ValuesFrom, View, Wait, WayIn,
+    Consent, Credential, CredentialForm, CredentialLine, CredentialNotice, CredentialState, Destination, Fault,
+    FaultPage, FormField, GoBack, Identity, KeyFault, KeyState, LinkGone, LinkPurpose, LinkState, LocalPath,
+    MissingCredential, NewApiKey, NotConnected, OptionalScope, Page, PasswordChange, PasswordFault, Reach, SetPassword,
+    SignIn, SignInFault, SignInNotice, Site, StoredCredential, ToolLine, ValuesFrom, View, Wait, WayIn,
 };
 
 /// A page by its name, which is one of file names: lower-case letters, digits and `-`.
@@ -50,6 +51,7 @@ pub(super) fn of(texts: &Texts) -> Vec<Sample> {
     samples.faults();
     samples.account();
     samples.new_key();
+    samples.credential();
     samples.connect();
     samples.list
 }
@@ -142,6 +144,7 @@ impl Samples<'_> {
             user: self.text("alice@example.com"),
             other_user: self.path("/login?next=%2Foauth%2Fauthorize%3Fclient_id%3Dbhi_7Kq2"),
             optional: vec![OptionalScope { scope: "tools:write".to_owned(), ticked: true }],
+            missing: Vec::new(),
             query: self.text("client_id=bhi_7Kq2&response_type=code&scope=tools%3Aread+tools%3Awrite"),
             csrf: self.secret("c2FtcGxlLXRva2Vu"),
         };
@@ -160,6 +163,18 @@ impl Samples<'_> {
         self.add("consent-app", &Consent { destination: app, ..usual.clone() });
         self.add("consent-look-alike", &Consent { destination: lookalike, ..usual.clone() });
         self.add("consent-own-scopes", &Consent { optional: own, ..usual.clone() });
+        let next = "next=%2Foauth%2Fauthorize%3Fclient_id%3Dbhi_7Kq2";
+        let missing = vec![
+            MissingCredential {
+                title: self.text("the CRM"),
+                page: self.path(&format!("/account/credentials/crm?{next}")),
+            },
+            MissingCredential {
+                title: self.text("the parcel service"),
+                page: self.path(&format!("/account/credentials/parcels?{next}")),
+            },
+        ];
+        self.add("consent-missing-credentials", &Consent { missing, ..usual.clone() });
         let known = self.client(Identity::Preregistered);
         self.add("consent-read-only", &Consent { client: known, optional: Vec::new(), ..usual });
     }
@@ -231,12 +246,18 @@ impl Samples<'_> {
             user: self.text("alice@example.com"),
             csrf: self.secret("c2FtcGxlLXRva2Vu"),
             connections,
+            credentials: vec![
+                self.credential_line("the CRM", CredentialState::Good { since: at(1) }),
+                self.credential_line("the parcel service", CredentialState::Missing),
+                self.credential_line("the ERP", CredentialState::NotGood),
+            ],
             keys: Some(ApiKeys { keys: vec![key, expired, revoked], label: String::new(), fault: None }),
             password: Some(PasswordChange { least_characters: 12, wrong_current: false, fault: None }),
             notice: None,
         };
         let empty = Account {
             connections: Vec::new(),
+            credentials: Vec::new(),
             keys: Some(ApiKeys { keys: Vec::new(), label: String::new(), fault: None }),
             ..full.clone()
         };
@@ -258,7 +279,8 @@ impl Samples<'_> {
             }),
             ..full.clone()
         };
-        let short = Account { connections: Vec::new(), keys: None, password: None, ..full.clone() };
+        let short =
+            Account { connections: Vec::new(), credentials: Vec::new(), keys: None, password: None, ..full.clone() };
         self.add("account", &full);
         self.add("account-empty", &empty);
         self.add("account-key-fault", &faulty);
@@ -287,6 +309,48 @@ impl Samples<'_> {
         self.add("new-key", &new_key);
         let forever = NewApiKey { header: Some(self.text("X-Api-Key")), label: None, expires_at: None, ..new_key };
         self.add("new-key-forever", &forever);
+    }
+
+    fn credential_line(&self, title: &str, state: CredentialState) -> CredentialLine {
+        CredentialLine { title: self.text(title), page: self.path("/account/credentials/crm"), state }
+    }
+
+    fn credential(&mut self) {
+        let field = |name: &str, label: &str| FormField { name: name.to_owned(), label: label.to_owned(), fault: None };
+        let empty = Credential {
+            site: self.site(),
+            user: self.text("alice@example.com"),
+            other_user: self.path("/login?next=%2Faccount%2Fcredentials%2Fcrm"),
+            title: self.text("the CRM"),
+            page: self.path("/account/credentials/crm"),
+            form: CredentialForm::Fields(vec![field("api_key", &self.text("Your CRM key"))]),
+            stored: None,
+            csrf: self.secret("c2FtcGxlLXRva2Vu"),
+            next: None,
+            notice: None,
+        };
+        let good = StoredCredential { since: at(1), refused_at: None, is_usable: true };
+        let next = Some(self.path("/oauth/authorize?client_id=bhi_7Kq2&state=x"));
+        let wrong = FormField { fault: Some("Fill this in."), ..field("tenant", &self.text("Your tenant")) };
+        let two = CredentialForm::Fields(vec![field("api_key", &self.text("Your CRM key")), wrong]);
+        let saved = Credential { stored: Some(good), notice: Some(CredentialNotice::Saved), ..empty.clone() };
+        let connect = Credential { form: CredentialForm::Connect, ..empty.clone() };
+        self.add("credential", &empty);
+        self.add("credential-stored", &Credential { stored: Some(good), ..empty.clone() });
+        self.add("credential-fault", &Credential { form: two, ..empty.clone() });
+        self.add("credential-saved", &saved);
+        self.add("credential-saved-connecting", &Credential { next: next.clone(), ..saved.clone() });
+        self.add("credential-removed", &Credential { notice: Some(CredentialNotice::Removed), ..empty.clone() });
+        let refused = StoredCredential { refused_at: Some(at(2)), ..good };
+        self.add("credential-refused", &Credential { stored: Some(refused), ..empty.clone() });
+        let unusable = StoredCredential { is_usable: false, ..good };
+        self.add("credential-unusable", &Credential { stored: Some(unusable), ..empty });
+        self.add("credential-connect", &Credential { next, ..connect.clone() });
+        self.add("credential-connected", &Credential { form: CredentialForm::Connect, ..saved });
+        for why in NotConnected::ALL {
+            let notice = Some(CredentialNotice::NotConnected(why));
+            self.add(&format!("credential-{}", why.as_str()), &Credential { notice, ..connect.clone() });
+        }
     }
 
     fn connection(
@@ -374,6 +438,10 @@ fn longest() -> Sample {
         user: format!("{}@example.com", "alice".repeat(40)),
         other_user: path("/login"),
         optional: vec![OptionalScope { scope: "x".repeat(120), ticked: false }],
+        missing: vec![MissingCredential {
+            title: "CustomerRelationship".repeat(10),
+            page: path("/account/credentials/crm"),
+        }],
         query: String::new(),
         csrf: Secret::new(String::new()),
     };

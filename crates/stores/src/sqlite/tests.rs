@@ -3,8 +3,8 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::atomic::AtomicUsize};
 
 use bridgehead_auth::{
-    CertificateStore, Denial, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, MailAddress,
-    Revocation, SessionStore, SubjectStore, TraceEvent, TraceStore, UserStore,
+    CertificateStore, CredentialStore, Denial, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion,
+    MailAddress, Revocation, SessionStore, SubjectStore, TraceEvent, TraceStore, UserStore,
     trace::{Kept, Step},
 };
 use bridgehead_core::{EffectStore, EndpointId, ScopeSet};
@@ -76,6 +76,7 @@ async fn sqlite_keeps_the_contract() {
     crate::contract::issuer_store(|| async { Ok(open().await? as Arc<dyn IssuerStore>) }).await.unwrap();
     crate::contract::certificate_store(|| async { Ok(open().await? as Arc<dyn CertificateStore>) }).await.unwrap();
     crate::contract::effect_store(|| async { Ok(open().await? as Arc<dyn EffectStore>) }).await.unwrap();
+    crate::contract::credential_store(|| async { Ok(open().await? as Arc<dyn CredentialStore>) }).await.unwrap();
 }
 
 #[tokio::test]

@@ -20,19 +20,19 @@ fn fixed(place: Place, value: &str) -> Credential {
 #[test]
 fn a_fixed_credential_stands_where_it_is_asked_for() {
     let mut sent = request();
-    fixed(Place::Header(header::AUTHORIZATION), "Bearer abcdef").apply("erp", &caller(&[]), &mut sent).unwrap();
+    fixed(Place::Header(header::AUTHORIZATION), "Bearer abcdef").apply("erp", &caller(&[]), None, &mut sent).unwrap();
     assert_eq!(sent.headers.get_all("authorization").iter().collect::<Vec<_>>(), ["Bearer abcdef"]);
     assert!(sent.headers["authorization"].is_sensitive());
 
     let mut sent = request();
-    fixed(Place::Query("api key".into()), "a&b").apply("erp", &caller(&[]), &mut sent).unwrap();
+    fixed(Place::Query("api key".into()), "a&b").apply("erp", &caller(&[]), None, &mut sent).unwrap();
     assert_eq!(sent.url.query(), Some("b=c&api%20key=a%26b"));
 
     let mut sent = request();
-    fixed(Place::Cookie("session".into()), "a;b").apply("erp", &caller(&[]), &mut sent).unwrap();
+    fixed(Place::Cookie("session".into()), "a;b").apply("erp", &caller(&[]), None, &mut sent).unwrap();
     assert_eq!(sent.headers["cookie"], "theme=dark; session=a%3Bb");
 
-    let broken = fixed(Place::Header(header::AUTHORIZATION), "a\nb").apply("erp", &caller(&[]), &mut request());
+    let broken = fixed(Place::Header(header::AUTHORIZATION), "a\nb").apply("erp", &caller(&[]), None, &mut request());
     let error = broken.unwrap_err();
     assert!(error.code() == "upstream_unauthorized" && !error.to_string().contains("a\nb"), "{error}");
 }
@@ -55,7 +55,7 @@ fn the_callers_own_goes_out_and_nothing_else() {
         ("x-forwarded-for", "10.0.0.1"),
         ("origin", "https://platform.duvo.ai"),
     ];
-    let redactor = Credential::FromCaller.apply("erp", &caller(&presented), &mut sent).unwrap();
+    let redactor = Credential::FromCaller.apply("erp", &caller(&presented), None, &mut sent).unwrap();
     let mut names: Vec<&str> = sent.headers.keys().map(HeaderName::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, ["authorization", "cookie", "x-tenant"]);
@@ -69,16 +69,16 @@ fn the_callers_own_goes_out_and_nothing_else() {
 fn an_issued_key_never_leaves() {
     let issued = Caller { sign_in: SignIn::IssuedKey { key_id: "k1".into() }, ..Caller::anonymous() };
     for caller in [issued, Caller::anonymous(), Caller { sign_in: SignIn::Local, ..Caller::anonymous() }] {
-        let error = Credential::FromCaller.apply("erp", &caller, &mut request()).unwrap_err();
+        let error = Credential::FromCaller.apply("erp", &caller, None, &mut request()).unwrap_err();
         assert!(error.code() == "upstream_unauthorized" && error.to_string().contains("nothing was sent"), "{error}");
         // With a credential of the operator's own, the caller's plays no part.
         let mut sent = request();
-        Credential::None.apply("erp", &caller, &mut sent).unwrap();
+        Credential::None.apply("erp", &caller, None, &mut sent).unwrap();
         assert_eq!(sent.headers.len(), 2);
     }
     // Optional headers may all be left out.
     let caller = Caller { sign_in: SignIn::Headers, ..Caller::anonymous() };
-    Credential::FromCaller.apply("erp", &caller, &mut request()).unwrap();
+    Credential::FromCaller.apply("erp", &caller, None, &mut request()).unwrap();
 }
 
 #[test]
