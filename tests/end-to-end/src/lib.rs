@@ -10,6 +10,7 @@
 
 pub mod browser;
 pub mod conformance;
+pub mod crm;
 pub mod duvo;
 pub mod hunt;
 pub mod oauth;

@@ -181,8 +181,10 @@ async fn look_at_tools(server: &TestServer, sign_in: &SignIn) -> (usize, usize) 
             && let Some(arguments) = example_arguments(&tool["inputSchema"])
         {
             let result = rpc(server, sign_in, "tools/call", json!({"name": name, "arguments": arguments})).await;
-            assert_ne!(result["isError"], true, "{name}: {result}");
-            answered += 1;
+            // Where each teammate brings what is theirs, nobody has yet.
+            let waits = result["_meta"]["bridgehead/error"]["code"] == "credential_required";
+            assert!(waits || result["isError"] != true, "{name}: {result}");
+            answered += usize::from(!waits);
         }
     }
     (tools.len(), answered)
