@@ -311,3 +311,41 @@ fn hostile_descriptions_end_and_stay_small() {
     assert_eq!(operations, ["POST /a", "POST /b", "POST /c", "GET /f", "POST /g", "GET /h/{}/{a}{a}"]);
     assert!(conversion.reports.iter().any(|report| report.operation.as_deref() == Some("* /d")));
 }
+
+/// D2: model APIs refuse an array without `items`, also one that there was no room for.
+#[test]
+fn every_list_says_of_what() {
+    let property = |number: usize| {
+        let text = "What it means, at some length. ".repeat(20);
+        (
+            format!("p{number}"),
+            json!({"type": "array", "description": text, "items": {"type": "object", "properties": {
+                "inner": {"type": ["array", "null"], "items": {"type": "object", "properties": {"a": {"type": "string"}}}},
+            }}}),
+        )
+    };
+    let schema = json!({"type": "object", "properties": (0..40).map(property).collect::<Map<String, Value>>()});
+    let root = json!({"openapi": "3.1.0", "servers": [{"url": "http://h"}], "paths": {"/a": {"post": {
+        "requestBody": {"content": {"application/json": {"schema": schema}}},
+        "responses": {"200": {"content": {"application/json": {"schema": schema}}}},
+    }}}});
+    let settings = ConvertSettings { max_input_bytes: 4096, max_output_bytes: 4096, ..ConvertSettings::default() };
+    let conversion = convert(&Document::of(root, None).unwrap(), &settings);
+    let spec = &conversion.operations[0].spec;
+    let (mut lists, mut cut) = (0, 0);
+    for schema in [&spec.input_schema, spec.output_schema.as_ref().unwrap()] {
+        let mut waiting = vec![Value::Object(schema.clone())];
+        while let Some(value) = waiting.pop() {
+            let is_list =
+                value["type"] == "array" || value["type"].as_array().is_some_and(|t| t.contains(&json!("array")));
+            if is_list {
+                lists += 1;
+                assert!(value.get("items").is_some(), "{value}");
+            }
+            cut += usize::from(value["description"] == "Left out for its size.");
+            waiting.extend(value.as_object().into_iter().flat_map(Map::values).cloned());
+            waiting.extend(value.as_array().into_iter().flatten().cloned());
+        }
+    }
+    assert!(lists > 10 && cut > 0, "{lists} {cut}");
+}
