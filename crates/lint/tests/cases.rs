@@ -174,6 +174,9 @@ fn parameters() {
         ("parameter-repeats-name", "comment_id", text("The ID of the comment."), false),
         ("parameter-repeats-name", "invoice", text("ID of the invoice."), false),
         ("parameter-repeats-name", "weight_grams", text("Weight in grams."), false),
+        ("parameter-repeats-name", "author_email", text("The email of the author."), false),
+        ("parameter-repeats-name", "name", text("Name of the endpoints."), false),
+        ("parameter-repeats-name", "id", text("The ID."), true),
         ("parameter-repeats-name", "state", json!({"enum": ["a"], "description": "The state."}), false),
         ("parameter-repeats-name", "dry_run", json!({"type": "boolean", "description": "Dry run."}), false),
         ("parameter-untyped", "filter", json!({"description": "Which ones are meant."}), true),
@@ -205,6 +208,8 @@ fn units_formats_and_choices() {
         ("unit-missing", "timeout", number("How long it may take, e.g. 30s."), false),
         ("unit-missing", "amount", number("The amount of articles."), false),
         ("unit-missing", "weight", number("The weight for SRV records."), false), // DigitalOcean
+        ("unit-missing", "temperature", number("What sampling temperature to use, between 0 and 2."), false), // OpenAI
+        ("unit-missing", "timeout", json!({"type": "integer"}), false),           // undescribed, and told so
         ("unit-missing", "price_list", number("Which list counts."), false),
         ("unit-missing", "price", text("The price as text."), false),
         ("format-missing", "order_date", text("The day of the order."), true),
@@ -221,9 +226,12 @@ fn units_formats_and_choices() {
         ("enum-in-words", "sort", json!({"enum": ["asc", "desc"], "description": "One of: `asc`, `desc`."}), false),
         ("enum-in-words", "fields", text("A comma-separated list. One of: `a`, `b`."), false),
         ("enum-in-words", "file", text("The file's `purpose` must be one of the following: `a`, `b`."), false), // Stripe
+        ("enum-in-words", "count", text("How many. Valid values: `1` to `100`."), false), // DocuSign
+        ("enum-in-words", "service", text("Valid values are the name (\"Box\") or the number (\"4136\")."), false),
         ("enum-in-words", "who", text("Can be one of the people who work there, or nobody."), false),
         ("example-missing", "cron", text("When it runs."), true),
         ("example-missing", "cron", text("When it runs, e.g. `0 8 * * 1`."), false),
+        ("example-missing", "allowExpression", text("Whether an account may use them."), false), // DocuSign
         ("example-missing", "commit_sha", json!({"type": "string", "pattern": "^[0-9a-fA-F]{40}$"}), false), // GitHub
     ] {
         assert_eq!(parameter(rule, name, schema.clone()), expected, "{rule}: {name}: {schema}");

@@ -6,7 +6,7 @@ use super::{Check, Example, Found, Rule};
 use crate::{Severity, Subject, mend, schema, words};
 
 /// Words of names of numbers that mean nothing without a unit.
-const MEASURES: [&str; 18] = [
+const MEASURES: [&str; 17] = [
     "amount",
     "cost",
     "distance",
@@ -18,7 +18,6 @@ const MEASURES: [&str; 18] = [
     "price",
     "radius",
     "salary",
-    "temperature",
     "timeout",
     "ttl",
     "width",
@@ -51,7 +50,8 @@ fn unit(tool: &Subject, found: &mut Found<'_>) {
             continue;
         }
         let named = words::of_name(name);
-        let said = schema::description(&tool.input_schema, parameter).map(words::of_text).unwrap_or_default();
+        // Where nothing is said at all, that is told already.
+        let Some(said) = schema::description(&tool.input_schema, parameter).map(words::of_text) else { continue };
         // The last word says what it is: `price_list` is none.
         let measures = named.last().is_some_and(|word| MEASURES.contains(&word.as_str()));
         let measured = named.iter().chain(&said).any(|word| words::is_unit(word) || is_unit_after_figure(word));
@@ -133,7 +133,8 @@ fn format(tool: &Subject, found: &mut Found<'_>) {
         if !is_value || shows_form(tool, parameter) || !is_moment(name) {
             continue;
         }
-        let text = schema::description(&tool.input_schema, parameter).unwrap_or_default();
+        // Where nothing is said at all, that is told already.
+        let Some(text) = schema::description(&tool.input_schema, parameter) else { continue };
         let said = words::of_text(text);
         let written = said.iter().any(|word| WRITTEN.contains(&word.as_str())) || shows_date(text);
         let of_seconds = words::of_name(name).iter().any(|word| matches!(word.as_str(), "unix" | "epoch" | "ms"));
@@ -253,7 +254,11 @@ fn lists(before: &str, rest: &str) -> bool {
         return false;
     }
     let sentence = rest.split(". ").next().unwrap_or(rest).trim_end_matches('.');
-    quoted(sentence) >= 2 || bare(sentence) >= 2
+    let bare_start = sentence.trim_start_matches([' ', '\n', '-', '*', ':']).trim_start_matches("null, ");
+    let begins_with_one = bare_start.starts_with(['`', '"', '\'']);
+    // "`1` to `100`" is a range.
+    let is_range = ["` to `", "\" to \"", "` - `"].iter().any(|between| sentence.contains(between));
+    (begins_with_one && !is_range && quoted(sentence) >= 2) || bare(sentence) >= 2
 }
 
 /// How many words in quotes or backquotes there are.
@@ -272,8 +277,10 @@ fn bare(sentence: &str) -> usize {
     if parts.iter().all(|part| !part.contains(char::is_whitespace) && part.len() <= 40) { parts.len() } else { 0 }
 }
 
-/// Words of names whose values are written in a language of their own.
-const LANGUAGES: [&str; 9] = ["cql", "cron", "expression", "jql", "jsonpath", "rrule", "soql", "sql", "xpath"];
+/// Last words of names whose values are written in a language of their own.
+const LANGUAGES: [&str; 8] = ["cql", "cron", "jql", "jsonpath", "rrule", "soql", "sql", "xpath"];
+/// What stands before `expression` where it is one to be written (`allow_expression` is a switch).
+const EXPRESSIONS: [&str; 5] = ["cron", "filter", "query", "search", "sort"];
 
 pub(super) const EXAMPLE: Rule = Rule {
     id: "example-missing",
@@ -293,7 +300,13 @@ pub(super) const EXAMPLE: Rule = Rule {
 fn example(tool: &Subject, found: &mut Found<'_>) {
     const SHOWN: [&str; 7] = ["examples", "example", "default", "enum", "const", "format", "pattern"];
     for (name, parameter) in tool.parameters() {
-        let named = words::of_name(name).last().is_some_and(|word| LANGUAGES.contains(&word.as_str()));
+        let named = words::of_name(name);
+        let named = match named.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["expression"] => true,
+            [.., before, "expression"] => EXPRESSIONS.contains(before),
+            [.., last] => LANGUAGES.contains(last),
+            [] => false,
+        };
         let text = schema::description(&tool.input_schema, parameter).unwrap_or_default();
         let said = words::of_text(text);
         let told = text.contains(['`', '"', ':', '=', '<', '(']) || said.len() >= 20;

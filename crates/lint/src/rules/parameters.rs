@@ -56,7 +56,10 @@ pub(super) const REPEATS_NAME: Rule = Rule {
 
 /// Last words of names that say what the value is by themselves: there is nothing to add to "the ID of the
 /// comment".
-const NAMING: [&str; 10] = ["id", "ids", "key", "login", "name", "number", "sha", "sid", "slug", "uuid"];
+const NAMING: [&str; 15] = [
+    "email", "id", "ids", "key", "login", "message", "name", "number", "sha", "sid", "slug", "title", "uri", "url",
+    "uuid",
+];
 
 fn repeats_name(tool: &Subject, found: &mut Found<'_>) {
     const SHOWN: [&str; 7] = ["enum", "const", "examples", "pattern", "format", "default", "properties"];
@@ -70,7 +73,7 @@ fn repeats_name(tool: &Subject, found: &mut Found<'_>) {
         let repeats = !identifies && telling.iter().all(|word| known.contains(word)) && said.len() <= named.len() + 4;
         // `weight_grams`, "Weight in grams": it is all said.
         let says_all = |word: &String| NAMING.contains(&word.as_str()) || words::is_unit(word);
-        let names = named.len() > 1 && named.last().is_some_and(says_all);
+        let names = named.last().is_some_and(says_all) && (named.len() > 1 || said.len() > 2);
         let is_flag = schema::types(&tool.input_schema, parameter) == ["boolean"];
         if repeats && !names && !is_flag && !schema::says(&tool.input_schema, parameter, &SHOWN) {
             let how = "say where the value comes from, or what it does";
@@ -104,10 +107,11 @@ fn untyped(tool: &Subject, found: &mut Found<'_>) {
     }
 }
 
-/// Parameters by these names carry what proves who is calling. `client_secret` or `access_token` may be what
-/// the tool is about, so they are not among them.
-const CREDENTIALS: [&str; 9] =
-    ["apikey", "apisecret", "apitoken", "authkey", "authtoken", "bearertoken", "xapikey", "xapitoken", "xauthtoken"];
+/// Headers that prove who is calling.
+const HEADERS: [&str; 3] = ["xapikey", "xapitoken", "xauthtoken"];
+/// Parameters that do so, unless the tool sets one up somewhere: `client_secret` or `access_token` may be
+/// what it is about, so they are not among them.
+const CREDENTIALS: [&str; 5] = ["apikey", "apisecret", "apitoken", "authkey", "authtoken"];
 
 pub(super) const CREDENTIAL: Rule = Rule {
     id: "parameter-credential",
@@ -127,7 +131,9 @@ pub(super) const CREDENTIAL: Rule = Rule {
 fn credential(tool: &Subject, found: &mut Found<'_>) {
     for (name, _) in tool.parameters() {
         let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-        if CREDENTIALS.contains(&plain.to_ascii_lowercase().as_str()) {
+        let plain = plain.to_ascii_lowercase();
+        let reads = tool.effect().is_none_or(bridgehead_core::Effect::is_read);
+        if HEADERS.contains(&plain.as_str()) || (reads && CREDENTIALS.contains(&plain.as_str())) {
             let mend = mend::without(tool, name, "present it with the source's `credential` instead");
             found.parameter(name, format!("The parameter `{name}` asks the agent for a credential."), mend);
         }
