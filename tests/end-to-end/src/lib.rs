@@ -12,6 +12,7 @@ pub mod browser;
 pub mod conformance;
 pub mod duvo;
 pub mod hunt;
+pub mod idp;
 pub mod oauth;
 pub mod proxy;
 pub mod sample;
