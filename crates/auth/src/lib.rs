@@ -17,6 +17,7 @@ pub mod keys;
 mod last_use;
 pub mod mode;
 pub mod probe;
+pub mod provider;
 pub mod secrets;
 pub mod text;
 pub mod trace;

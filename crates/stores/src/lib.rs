@@ -7,6 +7,7 @@
 mod certificate_row;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod identity_row;
 mod issuer_row;
 mod key_row;
 pub mod memory;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use bridgehead_auth::{
     CertificateStore, IssuerStore, KeyStore, SessionStore, StoreError, SubjectStore, TraceStore, UserStore,
+    provider::IdentityStore,
 };
 
 pub use memory::Memory;
@@ -38,6 +40,8 @@ pub struct Store {
     pub users: Arc<dyn UserStore>,
     /// Browser sessions.
     pub sessions: Arc<dyn SessionStore>,
+    /// Who of an identity provider is which user.
+    pub identities: Arc<dyn IdentityStore>,
     /// Steps of connection attempts.
     pub trace: Arc<dyn TraceStore>,
     /// What the authorization server remembers.
@@ -92,13 +96,21 @@ impl Store {
 
     fn of<S>(shared: Arc<S>, backend: Backend) -> Self
     where
-        S: KeyStore + SubjectStore + UserStore + SessionStore + TraceStore + IssuerStore + CertificateStore,
+        S: KeyStore
+            + SubjectStore
+            + UserStore
+            + SessionStore
+            + IdentityStore
+            + TraceStore
+            + IssuerStore
+            + CertificateStore,
     {
         Self {
             keys: shared.clone(),
             subjects: shared.clone(),
             users: shared.clone(),
             sessions: shared.clone(),
+            identities: shared.clone(),
             trace: shared.clone(),
             issuer: shared.clone(),
             certificates: shared,

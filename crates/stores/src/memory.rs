@@ -1,6 +1,7 @@
 //! A store that forgets everything when the process ends: for trying out and for tests.
 
 mod certificates;
+mod identities;
 mod issuer;
 mod people;
 mod trace;
@@ -138,6 +139,7 @@ mod tests {
         let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn SubjectStore>));
         crate::contract::subject_store(make).await.unwrap();
         crate::contract::people_stores(|| ready(Ok(Arc::new(Memory::default())))).await.unwrap();
+        crate::contract::identity_store(|| ready(Ok(Arc::new(Memory::default())))).await.unwrap();
         crate::contract::trace_store(|| ready(Ok(Arc::new(Memory::default()) as Arc<dyn TraceStore>))).await.unwrap();
         let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn IssuerStore>));
         crate::contract::issuer_store(make).await.unwrap();

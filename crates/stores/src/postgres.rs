@@ -4,6 +4,7 @@
 
 mod certificates;
 mod error;
+mod identities;
 mod issuer;
 mod keys;
 mod migrations;
