@@ -25,7 +25,6 @@ mod refresh;
 mod register;
 mod revoke;
 mod settings;
-mod signature;
 mod store;
 mod token;
 
@@ -58,7 +57,7 @@ pub use store::{
 };
 pub use token::{GrantFault, Issued, TokenAnswer, TokenError};
 
-use crate::{IssuerKeys, Peppers, RootKeys, SecretText, keys::to_microsecond};
+use crate::{IssuerKeys, Peppers, RootKeys, SecretText, jwt, keys::to_microsecond};
 
 /// What the issuer works with.
 pub struct IssuerParts {
@@ -96,7 +95,7 @@ impl Issuer {
     #[must_use]
     pub fn new(settings: IssuerSettings, parts: IssuerParts, roots: &RootKeys) -> Self {
         let IssuerParts { store, fetch, clock, randomness } = parts;
-        signature::install();
+        jwt::install();
         Self {
             limits: limit::Limits::new(&settings.limits),
             key_sets: keysets::KeySets::default(),
