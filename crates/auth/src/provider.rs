@@ -1,5 +1,86 @@
-//! An identity provider in front of the built-in authorization server (requirement A7).
+//! An identity provider in front of the built-in authorization server (requirement A7): clients are
+//! registered here, people sign in there (OpenID Connect Core §3.1, with PKCE). What a person may do
+//! follows from what the provider says of them, when they sign in and again whenever a client of
+//! theirs wants new tokens. Pages, cookies and connections are not known here.
 
+mod admission;
+mod exchange;
+mod id_token;
+mod refusal;
+mod settings;
+mod sign_in;
+mod sign_out;
+mod standing;
+mod state;
 mod store;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, sync::Arc};
+
+use bridgehead_core::{Claims, Clock, Randomness};
+
+pub use admission::NotAdmitted;
+pub use exchange::{ProviderDown, ProviderReply, ProviderRequest, ProviderRequests};
+pub use refusal::ProviderSignInError;
+pub use settings::{MailVerification, ProviderSettings};
+pub use sign_in::{Arrival, Departure};
+pub use standing::{CHECK_EVERY, GRACE, WITHOUT_REFRESH};
+pub use state::{LASTS as SIGN_IN_LASTS, cookie_of};
 pub use store::{Bound, IdentityId, IdentityRecord, IdentityStore, Vouched};
+
+use crate::{IssuerStore, MailAddress, RootKeys, StoreError, Vault};
+
+/// What a provider is asked with, and where what it says is kept.
+pub struct ProviderParts {
+    /// Who of the provider is which user.
+    pub identities: Arc<dyn IdentityStore>,
+    /// What was allowed to clients, which ends when the provider refuses somebody; and which `state`s
+    /// were used.
+    pub issuer: Arc<dyn IssuerStore>,
+    /// Sends requests to the provider.
+    pub requests: Arc<dyn ProviderRequests>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub randomness: Arc<dyn Randomness>,
+}
+
+/// The provider that people sign in at.
+pub struct Provider {
+    settings: ProviderSettings,
+    parts: ProviderParts,
+    vault: Vault,
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Provider {
+    /// A provider. Nothing is asked of it before somebody signs in.
+    #[must_use]
+    pub fn new(settings: ProviderSettings, parts: ProviderParts, roots: &RootKeys) -> Self {
+        Self { settings, parts, vault: Vault::derive(roots) }
+    }
+
+    /// How it is set up.
+    #[must_use]
+    pub const fn settings(&self) -> &ProviderSettings {
+        &self.settings
+    }
+
+    /// What the provider said last of the user with this address; nothing where it never did.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub async fn claims(&self, address: &MailAddress) -> Result<Claims, StoreError> {
+        let record = self.parts.identities.identity_of(&self.settings.issuer, address).await?;
+        Ok(record.map(|record| record.claims).unwrap_or_default())
+    }
+}

@@ -1,0 +1,75 @@
+//! How an identity provider is set up, and who of it gets in.
+
+use std::collections::BTreeMap;
+
+use bridgehead_core::{ScopeSet, Secret};
+use url::Url;
+
+/// How a provider is set up. `Debug` does not show the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderSettings {
+    /// Its issuer, exactly as it writes it itself.
+    pub issuer: String,
+    /// Who Bridgehead is to it.
+    pub client_id: String,
+    /// Its secret; `None` for a public client.
+    pub client_secret: Option<Secret>,
+    /// Where it sends people back to, as registered there: `PUBLIC_URL/oauth/callback`.
+    pub redirect_uri: String,
+    /// Where it may send people after they signed out, as registered there: `PUBLIC_URL/login?signed-out`.
+    pub post_logout_redirect_uri: String,
+    /// What is asked for beside `openid`, `email`, `profile`, and `offline_access` where it is known there.
+    pub scopes: Vec<String>,
+    /// `prompt` of the authorization request (OpenID Connect Core §3.1.2.1), where there is to be one.
+    pub prompt: Option<String>,
+    /// Mail addresses of these domains alone, in lower case; of any where there are none.
+    pub domains: Vec<String>,
+    /// Whether the provider has to say that it knows a mail address to be theirs.
+    pub mail: MailVerification,
+    /// The claim that has the groups.
+    pub groups_claim: String,
+    /// What the members of a group may do; where there are none, everybody may read and write.
+    pub groups: BTreeMap<String, ScopeSet>,
+    /// Claims that are kept beside the name, the mail address and the groups.
+    pub claims: Vec<String>,
+}
+
+/// What is made of a provider that does not say whether a mail address is verified. That it is not
+/// verified is a refusal in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MailVerification {
+    /// Refused.
+    #[default]
+    Required,
+    /// Taken: the operator knows that people cannot choose the address themselves.
+    Assumed,
+}
+
+impl ProviderSettings {
+    /// A provider with its usual settings, for a server with this public URL.
+    #[must_use]
+    pub fn new(issuer: &str, client_id: &str, public_url: &Url) -> Self {
+        let at = |path: &str| format!("{}{path}", public_url.as_str().trim_end_matches('/'));
+        Self {
+            issuer: issuer.to_owned(),
+            client_id: client_id.to_owned(),
+            client_secret: None,
+            redirect_uri: at("/oauth/callback"),
+            post_logout_redirect_uri: at("/login?signed-out"),
+            scopes: Vec::new(),
+            prompt: None,
+            domains: Vec::new(),
+            mail: MailVerification::default(),
+            groups_claim: "groups".to_owned(),
+            groups: BTreeMap::new(),
+            claims: Vec::new(),
+        }
+    }
+
+    /// The host, as a person may know it.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let url = Url::parse(&self.issuer).ok();
+        url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| self.issuer.clone())
+    }
+}
