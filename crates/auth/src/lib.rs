@@ -20,6 +20,7 @@ mod last_use;
 pub mod mode;
 pub mod probe;
 mod recent;
+pub mod remote;
 pub mod secrets;
 pub mod text;
 pub mod trace;
@@ -35,6 +36,7 @@ pub use certificates::{
 pub use denied::{Denied, Malformation, RejectionKind};
 pub use error::StoreError;
 pub use issuer::{Issuer, IssuerParts, IssuerSettings, IssuerStore};
+pub use jwt::SigningAlgorithm;
 pub use keys::{
     CreateError, Insertion, IssuedKeys, KeyHeader, KeyHeaderError, KeyId, KeyIdError, KeyRecord, KeyStore, KeyText,
     KeyTextError, NewKey, Revocation,
@@ -47,6 +49,7 @@ pub use mode::{
     open::OpenMode,
 };
 pub use probe::{Probe, ProbeAnswer, ProbeFailure, Remembered, RememberedFor};
+pub use remote::{RemoteError, RemoteIssuer};
 pub use secrets::{
     Fingerprint, Fingerprints, IssuerKeys, KeyHash, KeyVersion, LoadedKeys, Peppers, PurposeKeys, RootKeys, Sealed,
     SecretsError, SecretsWarning, Unopenable, Vault,
