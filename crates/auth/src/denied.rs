@@ -155,7 +155,7 @@ fn incomplete(missing: &[String]) -> String {
 }
 
 /// To the second, in UTC (RFC 3339).
-fn shown(at: &Timestamp) -> String {
+pub(crate) fn shown(at: &Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 

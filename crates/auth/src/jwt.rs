@@ -18,6 +18,35 @@ pub(crate) const ALGORITHMS: [(Algorithm, &str); 4] = [
     (Algorithm::EdDSA, "EdDSA"),
 ];
 
+/// An algorithm whose signatures are checked here: with public keys alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SigningAlgorithm(Algorithm, &'static str);
+
+impl SigningAlgorithm {
+    /// All of them: RS256, PS256, ES256 and EdDSA.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        ALGORITHMS.into_iter().map(|(algorithm, name)| Self(algorithm, name)).collect()
+    }
+
+    /// The one of that name (RFC 7518 §3.1, RFC 8037 §3.1); `None` for what is not checked here, `none`
+    /// and the shared secrets of `HS256` among it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|algorithm| algorithm.1 == name)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.1
+    }
+
+    pub(crate) const fn algorithm(self) -> Algorithm {
+        self.0
+    }
+}
+
 /// The algorithms, as metadata names them.
 pub(crate) fn algorithm_names() -> impl Iterator<Item = &'static str> {
     ALGORITHMS.into_iter().map(|(_, name)| name)

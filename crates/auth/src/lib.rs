@@ -21,6 +21,7 @@ pub mod mode;
 pub mod probe;
 pub mod provider;
 mod recent;
+pub mod remote;
 pub mod secrets;
 pub mod text;
 pub mod trace;
@@ -36,6 +37,7 @@ pub use certificates::{
 pub use denied::{Denied, Malformation, RejectionKind};
 pub use error::StoreError;
 pub use issuer::{Issuer, IssuerParts, IssuerSettings, IssuerStore};
+pub use jwt::SigningAlgorithm;
 pub use keys::{
     CreateError, Insertion, IssuedKeys, KeyHeader, KeyHeaderError, KeyId, KeyIdError, KeyRecord, KeyStore, KeyText,
     KeyTextError, NewKey, Revocation,
@@ -48,6 +50,7 @@ pub use mode::{
     open::OpenMode,
 };
 pub use probe::{Probe, ProbeAnswer, ProbeFailure, Remembered, RememberedFor};
+pub use remote::{RemoteError, RemoteIssuer};
 pub use secrets::{
     Fingerprint, Fingerprints, IssuerKeys, KeyHash, KeyVersion, LoadedKeys, Peppers, PurposeKeys, RootKeys, Sealed,
     SecretsError, SecretsWarning, Unopenable, Vault,
