@@ -25,6 +25,7 @@ mod refresh;
 mod register;
 mod revoke;
 mod settings;
+mod standing;
 mod store;
 mod token;
 
@@ -51,6 +52,7 @@ pub use revoke::RevokeError;
 pub use settings::{
     IssuerLimits, IssuerSettings, IssuerSettingsError, Lifetimes, ProtectedEndpoint, Rate, RegistrationPolicy,
 };
+pub use standing::{Standing, Standings};
 pub use store::{
     AccessRecord, Admission, CodeRecord, GrantId, GrantRecord, GrantsOf, IssuerStore, Redemption, RefreshState,
     Revoked, RevokedBecause, Room, Rotated, Rotation, Stale, Swept,
@@ -80,6 +82,7 @@ pub struct Issuer {
     randomness: Arc<dyn Randomness>,
     peppers: Peppers,
     keys: IssuerKeys,
+    standings: Option<Arc<dyn Standings>>,
     limits: limit::Limits,
     key_sets: keysets::KeySets,
 }
@@ -101,12 +104,19 @@ impl Issuer {
             key_sets: keysets::KeySets::default(),
             peppers: Peppers::derive(roots),
             keys: IssuerKeys::derive(roots),
+            standings: None,
             settings,
             store,
             fetch,
             clock,
             randomness,
         }
+    }
+
+    /// Asks, before tokens are issued, whether their teammate may still do what they allowed.
+    #[must_use]
+    pub fn with_standings(self, standings: Arc<dyn Standings>) -> Self {
+        Self { standings: Some(standings), ..self }
     }
 
     /// How it is set up.

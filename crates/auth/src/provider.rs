@@ -4,7 +4,6 @@
 //! theirs wants new tokens. Pages, cookies and connections are not known here.
 
 mod admission;
-mod exchange;
 mod id_token;
 mod refusal;
 mod settings;
@@ -13,18 +12,13 @@ mod sign_out;
 mod standing;
 mod state;
 mod store;
-
-#[cfg(test)]
-mod testing;
-#[cfg(test)]
-mod tests;
+mod tokens;
 
 use std::{fmt, sync::Arc};
 
 use bridgehead_core::{Claims, Clock, Randomness};
 
 pub use admission::NotAdmitted;
-pub use exchange::{ProviderDown, ProviderReply, ProviderRequest, ProviderRequests};
 pub use refusal::ProviderSignInError;
 pub use settings::{MailVerification, ProviderSettings};
 pub use sign_in::{Arrival, Departure};
@@ -32,7 +26,10 @@ pub use standing::{CHECK_EVERY, GRACE, WITHOUT_REFRESH};
 pub use state::{LASTS as SIGN_IN_LASTS, cookie_of};
 pub use store::{Bound, IdentityId, IdentityRecord, IdentityStore, Vouched};
 
-use crate::{IssuerStore, MailAddress, RootKeys, StoreError, Vault};
+use crate::{
+    IssuerStore, MailAddress, RootKeys, StoreError, Vault,
+    remote::{Exchange, FirstDocument, RemoteIssuer, RemoteParts},
+};
 
 /// What a provider is asked with, and where what it says is kept.
 pub struct ProviderParts {
@@ -41,8 +38,8 @@ pub struct ProviderParts {
     /// What was allowed to clients, which ends when the provider refuses somebody; and which `state`s
     /// were used.
     pub issuer: Arc<dyn IssuerStore>,
-    /// Sends requests to the provider.
-    pub requests: Arc<dyn ProviderRequests>,
+    /// The way to the provider.
+    pub exchange: Arc<dyn Exchange>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -52,6 +49,7 @@ pub struct ProviderParts {
 /// The provider that people sign in at.
 pub struct Provider {
     settings: ProviderSettings,
+    remote: RemoteIssuer,
     parts: ProviderParts,
     vault: Vault,
 }
@@ -66,7 +64,9 @@ impl Provider {
     /// A provider. Nothing is asked of it before somebody signs in.
     #[must_use]
     pub fn new(settings: ProviderSettings, parts: ProviderParts, roots: &RootKeys) -> Self {
-        Self { settings, parts, vault: Vault::derive(roots) }
+        let there = RemoteParts { exchange: parts.exchange.clone(), clock: parts.clock.clone() };
+        let remote = RemoteIssuer::new(settings.issuer.clone(), FirstDocument::OpenId, there);
+        Self { settings, remote, parts, vault: Vault::derive(roots) }
     }
 
     /// How it is set up.
@@ -80,7 +80,7 @@ impl Provider {
     /// # Errors
     /// As the store says.
     pub async fn claims(&self, address: &MailAddress) -> Result<Claims, StoreError> {
-        let record = self.parts.identities.identity_of(&self.settings.issuer, address).await?;
+        let record = self.parts.identities.identity_of(self.settings.issuer.as_str(), address).await?;
         Ok(record.map(|record| record.claims).unwrap_or_default())
     }
 }

@@ -120,11 +120,13 @@ mod tests {
     use url::Url;
 
     use super::*;
+    use crate::remote::{ClientCredentials, IssuerUrl};
 
     fn settings() -> ProviderSettings {
         let scopes = |text| ScopeSet::parse(text).unwrap();
-        let usual =
-            ProviderSettings::new("https://login.example.com", "bh", &Url::parse("https://mcp.example.com").unwrap());
+        let issuer = IssuerUrl::parse("https://login.example.com").unwrap();
+        let client = ClientCredentials { id: "bh".to_owned(), secret: None };
+        let usual = ProviderSettings::new(issuer, client, &Url::parse("https://mcp.example.com").unwrap());
         ProviderSettings {
             domains: vec!["example.com".to_owned(), "example.org".to_owned()],
             groups: [

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use bridgehead_core::{ScopeSet, Secret};
+use bridgehead_core::ScopeSet;
 use url::Url;
+
+use crate::remote::{ClientCredentials, IssuerUrl};
 
 /// How a provider is set up. `Debug` does not show the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderSettings {
     /// Its issuer, exactly as it writes it itself.
-    pub issuer: String,
+    pub issuer: IssuerUrl,
     /// Who Bridgehead is to it.
-    pub client_id: String,
-    /// Its secret; `None` for a public client.
-    pub client_secret: Option<Secret>,
+    pub client: ClientCredentials,
     /// Where it sends people back to, as registered there: `PUBLIC_URL/oauth/callback`.
     pub redirect_uri: String,
     /// Where it may send people after they signed out, as registered there: `PUBLIC_URL/login?signed-out`.
@@ -48,12 +48,11 @@ pub enum MailVerification {
 impl ProviderSettings {
     /// A provider with its usual settings, for a server with this public URL.
     #[must_use]
-    pub fn new(issuer: &str, client_id: &str, public_url: &Url) -> Self {
+    pub fn new(issuer: IssuerUrl, client: ClientCredentials, public_url: &Url) -> Self {
         let at = |path: &str| format!("{}{path}", public_url.as_str().trim_end_matches('/'));
         Self {
-            issuer: issuer.to_owned(),
-            client_id: client_id.to_owned(),
-            client_secret: None,
+            issuer,
+            client,
             redirect_uri: at("/oauth/callback"),
             post_logout_redirect_uri: at("/login?signed-out"),
             scopes: Vec::new(),
@@ -69,7 +68,6 @@ impl ProviderSettings {
     /// The host, as a person may know it.
     #[must_use]
     pub fn host(&self) -> String {
-        let url = Url::parse(&self.issuer).ok();
-        url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| self.issuer.clone())
+        self.issuer.host()
     }
 }

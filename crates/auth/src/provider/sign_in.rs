@@ -108,11 +108,7 @@ impl Provider {
     }
 
     /// The sign-in that an answer belongs to. It is used up.
-    async fn attempt(
-        &self,
-        query: &[(String, String)],
-        cookie: Option<&str>,
-    ) -> Result<Attempt, ProviderSignInError> {
+    async fn attempt(&self, query: &[(String, String)], cookie: Option<&str>) -> Result<Attempt, ProviderSignInError> {
         let state = one(query, "state").ok_or(ProviderSignInError::NotOfThisBrowser)?;
         let attempt = cookie.and_then(|cookie| Attempt::open(cookie, state, &self.vault));
         let attempt = attempt.ok_or(ProviderSignInError::NotOfThisBrowser)?;

@@ -116,10 +116,7 @@ impl Provider {
     /// §12.2), and then the user info says all.
     async fn claims_of(&self, record: &IdentityRecord, tokens: &Tokens) -> Result<Map<String, Value>, AskError> {
         let claims = match &tokens.id_token {
-            Some(id_token) => {
-                let claims = self.id_claims(id_token, None, None).await;
-                claims.map_err(super::id_token::IdTokenError::into_ask)?
-            }
+            Some(id_token) => self.id_claims(id_token, None, None).await?,
             None => {
                 let known = [("iss", &record.id.issuer), ("sub", &record.id.subject)];
                 known.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value.as_str()))).collect()

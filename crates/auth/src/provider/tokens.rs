@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::Provider;
 use crate::remote::{Form, RemoteError, RemoteRequest, RemoteUrl};
 
-const BOUNDS: FetchBounds = FetchBounds { timeout: Duration::from_secs(10), max_bytes: 256 * 1024 };
+const BOUNDS: FetchBounds = FetchBounds { timeout: Duration::from_secs(5), max_bytes: 256 * 1024 };
 /// How many characters of an error code are repeated.
 const LONGEST_CODE: usize = 60;
 
@@ -90,7 +90,8 @@ impl Provider {
         let Some(url) = &metadata.token_endpoint else { return Err(lacks("token_endpoint")) };
         let request = RemoteRequest::post(url.clone(), form, BOUNDS);
         let methods = &metadata.token_endpoint_auth_methods_supported;
-        let request = self.settings.client.add_to(request, methods).map_err(|error| AskError::Ours(error.to_string()))?;
+        let request =
+            self.settings.client.add_to(request, methods).map_err(|error| AskError::Ours(error.to_string()))?;
         let answer = self.remote.send(request).await.map_err(AskError::Down)?;
         read(url, &answer)
     }

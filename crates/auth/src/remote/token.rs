@@ -36,8 +36,8 @@ pub enum TokenKind {
     Id {
         /// What `aud` has to name, and `azp` where it is there.
         client_id: String,
-        /// What `nonce` has to be.
-        nonce: String,
+        /// What `nonce` has to be; with a refreshed token, which need not repeat it, it is not looked at.
+        nonce: Option<String>,
     },
 }
 
@@ -286,7 +286,8 @@ pub(super) fn check(
             if !authorized || !(alone || claims.contains_key("azp")) {
                 return Err(TokenFault::OtherAudience { expected: client_id.clone() });
             }
-            if claims.get("nonce").and_then(Value::as_str) != Some(nonce) {
+            let said = claims.get("nonce").and_then(Value::as_str);
+            if nonce.as_deref().is_some_and(|nonce| said != Some(nonce)) {
                 return Err(TokenFault::Nonce);
             }
             if claims.get("sub").and_then(Value::as_str).is_none_or(str::is_empty) {
