@@ -22,7 +22,7 @@ use crate::{
     gate::Gate,
     http::{
         RequestRefusal, access_log, body::Bodies, client_address, client_address::Proxies, client_hosts, cors,
-        going_down, origin, refuse, request_id, session_cookie::SessionCookie,
+        going_down, origin, refuse, request_id, session_cookie::SessionCookie, sign_in_cookie::SignInCookie,
     },
     login,
     mcp::McpService,
@@ -187,6 +187,7 @@ impl Beside {
                 endpoint: self.endpoint.clone(),
                 endpoint_url: endpoint_url.clone(),
                 cookie: SessionCookie::new(&settings.public_url),
+                sign_in_cookie: SignInCookie::new(&settings.public_url),
                 bodies: self.bodies.at_most(MAX_FORM_BYTES),
                 clock: self.bodies.clock.clone(),
             })

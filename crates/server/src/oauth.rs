@@ -19,7 +19,7 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use bridgehead_auth::{CsrfTokens, IssuedKeys, Issuer, Sessions, Trace, Users};
+use bridgehead_auth::{CsrfTokens, IssuedKeys, Issuer, Sessions, Trace, Users, provider::Provider};
 use bridgehead_core::{Clock, Endpoint};
 use http::{HeaderMap, HeaderName, Method, header};
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
@@ -29,7 +29,7 @@ pub(crate) use client_view::{client, destination, of_grant, of_redirect};
 pub(crate) use trace::{Connecting, Traced};
 
 use crate::{
-    http::{body::Bodies, request_id, session_cookie::SessionCookie},
+    http::{body::Bodies, request_id, session_cookie::SessionCookie, sign_in_cookie::SignInCookie},
     pages::{Site, Wait, paths},
 };
 
@@ -43,6 +43,8 @@ pub struct SignInParts {
     pub issuer: Arc<Issuer>,
     /// Who signs in.
     pub users: Arc<Users>,
+    /// Where they sign in, if it is not here with a password.
+    pub provider: Option<Arc<Provider>>,
     /// Who is signed in.
     pub sessions: Arc<Sessions>,
     /// Protects forms against other sites.
@@ -74,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) endpoint_url: String,
     pub(crate) cookie: SessionCookie,
+    pub(crate) sign_in_cookie: SignInCookie,
     pub(crate) bodies: Bodies,
     pub(crate) clock: Arc<dyn Clock>,
 }

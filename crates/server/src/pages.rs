@@ -18,6 +18,7 @@ mod moment;
 mod password;
 mod scopes;
 mod sign_in;
+mod sign_in_elsewhere;
 
 #[cfg(any(test, feature = "samples"))]
 pub mod samples;
@@ -41,10 +42,12 @@ pub use go_back::{Answer, GoBack};
 pub use moment::Wait;
 pub use password::{LinkGone, LinkPurpose, LinkState, PasswordFault, SetPassword};
 pub use sign_in::{SignIn, SignInFault, SignInNotice};
+pub use sign_in_elsewhere::{NotSignedIn, NotSignedInBecause, SignInElsewhere, SignedOut};
 
 /// Where the forms and links on the pages lead. The router uses the same constants.
 pub mod paths {
-    /// GET shows [`SignIn`](super::SignIn); POST takes `mail`, `password` and, hidden, `next`.
+    /// GET shows [`SignIn`](super::SignIn); POST takes `mail`, `password` and, hidden, `next`. Where people
+    /// sign in at a provider, GET shows [`SignInElsewhere`](super::SignInElsewhere), and POST takes `next` and `as`.
     pub const SIGN_IN: &str = "/login";
     /// GET with `?token=` shows [`SetPassword`](super::SetPassword); POST takes `password`,
     /// `repeat` and, hidden, `token`.

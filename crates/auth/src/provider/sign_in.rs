@@ -41,11 +41,12 @@ pub struct Arrival {
 }
 
 impl Provider {
-    /// Sends somebody there. `next` is where they are headed; `hint` whom their client expects.
+    /// Sends somebody there. `next` is where they are headed; `hint` whom their client expects; with `anew` they
+    /// are asked who they are, also where the provider knows them.
     ///
     /// # Errors
     /// [`ProviderSignInError::Down`], [`ProviderSignInError::Answer`] or [`ProviderSignInError::TooLong`].
-    pub async fn depart(&self, next: &str, hint: Option<&str>) -> Result<Departure, ProviderSignInError> {
+    pub async fn depart(&self, next: &str, hint: Option<&str>, anew: bool) -> Result<Departure, ProviderSignInError> {
         let metadata = self.remote.metadata().await.map_err(|error| ProviderSignInError::Down(error.to_string()))?;
         let Some(endpoint) = &metadata.authorization_endpoint else {
             return Err(ProviderSignInError::Answer("its metadata names no authorization_endpoint".to_owned()));
@@ -54,6 +55,7 @@ impl Provider {
         let attempt = Attempt::begin(next, self.parts.clock.now(), randomness);
         let value = attempt.seal(&self.vault, randomness).ok_or(ProviderSignInError::TooLong)?;
         let settings = &self.settings;
+        let prompt = if anew { Some("login") } else { settings.prompt.as_deref() };
         let mut url = endpoint.as_url().clone();
         url.query_pairs_mut()
             .append_pair("response_type", "code")
@@ -64,7 +66,7 @@ impl Provider {
             .append_pair("nonce", &attempt.nonce)
             .append_pair("code_challenge", &attempt.challenge())
             .append_pair("code_challenge_method", "S256")
-            .extend_pairs(settings.prompt.as_deref().map(|prompt| ("prompt", prompt)))
+            .extend_pairs(prompt.map(|prompt| ("prompt", prompt)))
             .extend_pairs(hint.map(|hint| ("login_hint", hint)));
         let cookie = cookie_of(&attempt.state).unwrap_or_default().to_owned();
         Ok(Departure { url, cookie, value })
@@ -75,6 +77,12 @@ impl Provider {
         let usual = ["openid", "email", "profile"].into_iter().chain(refresh);
         let more = self.settings.scopes.iter().map(String::as_str);
         usual.chain(more).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Where somebody was headed who came back with this cookie and `state`, whatever else is the matter.
+    #[must_use]
+    pub fn headed_for(&self, cookie: &str, state: &str) -> Option<String> {
+        Attempt::open(cookie, state, &self.vault).map(|attempt| attempt.next)
     }
 
     /// Somebody came back with this query; `cookie` is the value of the cookie that [`cookie_of`] the

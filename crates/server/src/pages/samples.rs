@@ -8,8 +8,9 @@ use url::Url;
 use super::{
     Account, AccountNotice, Answer, ApiKey, ApiKeys, Client, ClientName, ClientRegistration, Connect, Connection,
     Consent, Destination, Fault, FaultPage, GoBack, Identity, KeyFault, KeyState, LinkGone, LinkPurpose, LinkState,
-    LocalPath, NewApiKey, OptionalScope, Page, PasswordChange, PasswordFault, Reach, SetPassword, SignIn, SignInFault,
-    SignInNotice, Site, ToolLine, ValuesFrom, View, Wait, WayIn,
+    LocalPath, NewApiKey, NotSignedIn, NotSignedInBecause, OptionalScope, Page, PasswordChange, PasswordFault, Reach,
+    SetPassword, SignIn, SignInElsewhere, SignInFault, SignInNotice, SignedOut, Site, ToolLine, ValuesFrom, View, Wait,
+    WayIn,
 };
 
 /// A page by its name, which is one of file names: lower-case letters, digits and `-`.
@@ -43,6 +44,7 @@ pub fn all() -> Vec<Sample> {
 pub(super) fn of(texts: &Texts) -> Vec<Sample> {
     let mut samples = Samples { texts, list: Vec::new() };
     samples.sign_in();
+    samples.sign_in_elsewhere();
     samples.passwords();
     samples.consent();
     samples.go_back();
@@ -100,6 +102,53 @@ impl Samples<'_> {
         self.add("sign-in-signed-out", &SignIn { notice: Some(SignInNotice::SignedOut), ..plain.clone() });
         self.add("sign-in-password-set", &SignIn { notice: Some(SignInNotice::PasswordSet), ..plain });
         self.add("sign-in-session-ended", &SignIn { notice: Some(SignInNotice::SessionEnded), ..connecting });
+    }
+
+    fn sign_in_elsewhere(&mut self) {
+        let plain = SignInElsewhere {
+            site: self.site(),
+            host: self.text("login.example.com"),
+            next: LocalPath::account(),
+            connecting: None,
+            notice: None,
+        };
+        let connecting = SignInElsewhere {
+            next: self.path("/oauth/authorize?client_id=bhi_7Kq2&scope=tools%3Aread&state=x"),
+            connecting: Some((self.client(Identity::SelfRegistered), duvo())),
+            ..plain.clone()
+        };
+        self.add("elsewhere", &plain);
+        self.add("elsewhere-signed-out", &SignInElsewhere { notice: Some(SignInNotice::SignedOut), ..plain });
+        self.add("elsewhere-connecting", &connecting);
+        let ended = SignInElsewhere { notice: Some(SignInNotice::SessionEnded), ..connecting };
+        self.add("elsewhere-session-ended", &ended);
+        let address = self.text("alice@example.org");
+        let refusals = [
+            ("other-domain", NotSignedInBecause::OtherDomain { address: address.clone() }),
+            ("no-group", NotSignedInBecause::NoGroup { address: address.clone() }),
+            ("mail-not-verified", NotSignedInBecause::MailNotVerified { address }),
+            ("no-mail", NotSignedInBecause::NoMail),
+            ("address-taken", NotSignedInBecause::AddressTaken),
+            ("disabled", NotSignedInBecause::Disabled),
+            ("cancelled", NotSignedInBecause::Cancelled),
+            ("late", NotSignedInBecause::Late),
+            ("not-of-this-browser", NotSignedInBecause::NotOfThisBrowser),
+            ("down", NotSignedInBecause::Down),
+            ("refused", NotSignedInBecause::Refused { code: self.text("temporarily_unavailable") }),
+            ("answer", NotSignedInBecause::Answer),
+        ];
+        for (name, why) in refusals {
+            let view = NotSignedIn {
+                site: self.site(),
+                host: self.text("login.example.com"),
+                why,
+                next: self.path("/oauth/authorize?client_id=bhi_7Kq2&state=x"),
+                request_id: Some(self.text("4bf92f3577b34da6a3ce929d0e0e4736")),
+            };
+            self.add(&format!("not-signed-in-{name}"), &view);
+        }
+        let there = url("https://login.example.com/end?client_id=bridgehead&id_token_hint=eyJ");
+        self.add("signed-out-elsewhere", &SignedOut { site: self.site(), host: self.text("login.example.com"), there });
     }
 
     fn passwords(&mut self) {

@@ -320,7 +320,7 @@ impl Reception {
     }
 
     pub(crate) async fn depart(&self) -> Departure {
-        self.provider.depart("/oauth/authorize?client_id=x", None).await.unwrap()
+        self.provider.depart("/oauth/authorize?client_id=x", None, false).await.unwrap()
     }
 
     /// Comes back with this query, from the browser that departed.
@@ -334,7 +334,7 @@ impl Reception {
 
     /// The whole way there and back.
     pub(crate) async fn sign_in(&self) -> Result<Arrival, ProviderSignInError> {
-        let departure = self.provider.depart("/oauth/authorize?client_id=x", None).await?;
+        let departure = self.provider.depart("/oauth/authorize?client_id=x", None, false).await?;
         let query = self.idp.sign_in(&departure);
         self.arrive(&departure, &query).await
     }

@@ -148,8 +148,8 @@ async fn ten_minutes_are_enough() {
 async fn what_is_too_long_for_a_cookie_is_refused_before_anybody_leaves() {
     let reception = Reception::new().await;
     let next = |length| format!("/oauth/authorize?state={}", "s".repeat(length));
-    assert!(reception.provider.depart(&next(2_000), None).await.is_ok());
-    assert_eq!(reception.provider.depart(&next(4_000), None).await.unwrap_err().code(), "too_long");
+    assert!(reception.provider.depart(&next(2_000), None, false).await.is_ok());
+    assert_eq!(reception.provider.depart(&next(4_000), None, false).await.unwrap_err().code(), "too_long");
 }
 
 /// The table of the issue, second half: what the provider may say.
@@ -266,7 +266,7 @@ async fn what_the_id_token_lacks_is_asked_of_the_user_info() {
 async fn a_provider_that_is_down_is_in_nobodys_way_when_it_is_back() {
     let reception = Reception::new().await;
     reception.idp.conduct().down = true;
-    assert_eq!(reception.provider.depart("/account", None).await.unwrap_err().code(), "provider_down");
+    assert_eq!(reception.provider.depart("/account", None, false).await.unwrap_err().code(), "provider_down");
     reception.idp.conduct().down = false;
     reception.desk.clock.advance(Duration::from_secs(6));
     let departure = reception.depart().await;
