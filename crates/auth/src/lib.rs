@@ -22,6 +22,7 @@ pub mod probe;
 pub mod provider;
 mod recent;
 pub mod remote;
+pub mod resource_server;
 pub mod secrets;
 pub mod text;
 pub mod trace;
@@ -45,12 +46,14 @@ pub use keys::{
 pub use mode::{
     HandedThrough, Mode, Modes, Rejection,
     api_key::ApiKeyMode,
+    foreign::ForeignMode,
     headers::{CallerHeaders, CallerHeadersError, HeadersMode},
     oauth::OAuthMode,
     open::OpenMode,
 };
 pub use probe::{Probe, ProbeAnswer, ProbeFailure, Remembered, RememberedFor};
 pub use remote::{RemoteError, RemoteIssuer};
+pub use resource_server::{Judge, ResourceServer, ResourceSettings};
 pub use secrets::{
     Fingerprint, Fingerprints, IssuerKeys, KeyHash, KeyVersion, LoadedKeys, Peppers, PurposeKeys, RootKeys, Sealed,
     SecretsError, SecretsWarning, Unopenable, Vault,

@@ -7,9 +7,11 @@
 mod audit_log;
 mod connect;
 mod fetch;
+mod foreign;
 mod issuer;
 mod modes;
 mod probe;
+mod remote;
 mod signal;
 mod sources;
 mod tls;
@@ -17,8 +19,8 @@ mod tls;
 use std::{net::SocketAddr, sync::Arc};
 
 use bridgehead_auth::{
-    CreateError, CsrfTokens, Fingerprints, IssuedKeys, Issuer, NewKey, Peppers, Probe, RootKeys, SecretsError,
-    Sessions, StoreError, SubjectBlocks, Trace, Users, Vault, issuer::IssuerSettingsError,
+    CreateError, CsrfTokens, Fingerprints, IssuedKeys, Issuer, NewKey, Peppers, Probe, ResourceServer, RootKeys,
+    SecretsError, Sessions, StoreError, SubjectBlocks, Trace, Users, Vault, issuer::IssuerSettingsError,
 };
 use bridgehead_core::{
     AuditSink, Catalog, Clock, Endpoint, EndpointId, OsRandomness, Pipeline, Randomness, ScopeSet, Secret, SystemClock,
@@ -42,6 +44,7 @@ use crate::{
 };
 
 pub use audit_log::AuditLog;
+pub(crate) use foreign::ForeignClients;
 pub use issuer::for_commands as issuer_for_commands;
 pub use signal::told_to_stop;
 
@@ -288,8 +291,10 @@ pub struct Composed {
     pub keyring: Keyring,
     /// The tools and the pipeline in front of them.
     pub endpoint: Arc<Endpoint>,
-    /// The authorization server, where teammates sign in by OAuth.
+    /// The built-in authorization server, where teammates sign in there.
     pub issuer: Option<Arc<Issuer>>,
+    /// The endpoint towards an authorization server that is not ours.
+    pub resource: Option<Arc<ResourceServer>>,
     bound: Bound,
     admin: Option<Bound>,
     tls: Option<tls::Opened>,
@@ -319,15 +324,18 @@ pub async fn compose(
         Arc::new(Endpoint::new(id.clone(), settings.name.clone(), settings.instructions.clone(), catalog, pipeline));
     let bound = bind(settings.server.listen).await?;
     let server = server_settings(&settings.server, bound.address());
-    let issuer = issuer::issuer(
+    let around = issuer::Around { ambient, keyring: &keyring };
+    let issuer = issuer::issuer(settings, places, &server.public_url, &endpoint, &around)?;
+    let resource = foreign::resource_server(settings, places, &server.public_url, &endpoint, &around)?;
+    let around = modes::Around {
         settings,
         places,
-        &server.public_url,
-        &endpoint,
-        &issuer::Around { ambient, keyring: &keyring },
-    )?;
-    let around =
-        modes::Around { settings, places, ambient, keyring: &keyring, from_code: &from_code, issuer: issuer.as_ref() };
+        ambient,
+        keyring: &keyring,
+        from_code: &from_code,
+        issuer: issuer.as_ref(),
+        resource: resource.as_ref(),
+    };
     let modes = Arc::new(modes::modes(&around, &id)?);
     let admin = bind_one_more(settings.server.admin_listen).await?;
     let http = bind_one_more(settings.server.tls.as_ref().and_then(|tls| tls.http_listen)).await?;
@@ -351,14 +359,15 @@ pub async fn compose(
         endpoint: endpoint.clone(),
         modes,
         sign_in: issuer.clone().map(|issuer| sign_in(settings, issuer, &keyring)),
-        connect: connect::parts(&settings.auth),
+        resource: resource.clone(),
+        connect: connect::parts(&settings.auth, resource.as_deref()),
         readiness,
         metrics,
         clock: ambient.clock.clone(),
         randomness: ambient.randomness.clone(),
     };
     let app = App::new(&server, bound.address(), parts);
-    Ok(Composed { app, keyring, endpoint, issuer, bound, admin, tls, http, clock: ambient.clock.clone() })
+    Ok(Composed { app, keyring, endpoint, issuer, resource, bound, admin, tls, http, clock: ambient.clock.clone() })
 }
 
 fn sign_in(settings: &Settings, issuer: Arc<Issuer>, keyring: &Keyring) -> SignInParts {
@@ -428,7 +437,8 @@ impl Composed {
         self.http.as_ref().map(Bound::address)
     }
 
-    /// How the first ones get in, where nobody does yet: to be printed once, and never logged.
+    /// How the first ones get in, where nobody does yet, to be printed once and never logged; and how
+    /// clients get to be known to an authorization server that is not ours.
     ///
     /// # Errors
     /// The store cannot be read or written.
@@ -437,7 +447,11 @@ impl Composed {
             Some(_) => Some(self.keyring.users.first_administrator().await?),
             None => None,
         };
-        Ok(FirstRun { key: self.first_key(settings, ambient).await?, administrator })
+        let foreign_clients = match &self.resource {
+            Some(resource) => Some(foreign::look(resource).await),
+            None => None,
+        };
+        Ok(FirstRun { key: self.first_key(settings, ambient).await?, administrator, foreign_clients })
     }
 
     /// On loopback with an empty store, whoever starts the server is the one who wants to try it:
@@ -465,7 +479,7 @@ impl Composed {
 
     /// Serves until `shutdown` fires and running calls have ended, then gives back what is held.
     pub async fn serve(self, shutdown: CancellationToken) {
-        let Self { app, keyring, endpoint, issuer, bound, admin, tls, http, clock } = self;
+        let Self { app, keyring, endpoint, issuer, resource: _, bound, admin, tls, http, clock } = self;
         let (tls, keep_fresh) = tls.map(|opened| (opened.tls, opened.keep_fresh)).unzip();
         let admin = async {
             if let Some(admin) = admin {

@@ -7,13 +7,14 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
+use bridgehead_auth::ResourceServer;
 use bridgehead_core::Endpoint;
 use url::{Host, Url};
 
 use crate::{
     browser::Visit,
     oauth::AuthorizationServer,
-    pages::{Connect, Reach, Site, ToolLine, View, WayIn},
+    pages::{Connect, ForeignRegistration, Reach, Site, ToolLine, View, WayIn},
 };
 
 /// What the page says of the ways in.
@@ -34,6 +35,7 @@ pub(crate) struct ConnectPage {
     pub(crate) endpoint_url: String,
     pub(crate) reach: Reach,
     pub(crate) server: Option<AuthorizationServer>,
+    pub(crate) resource: Option<Arc<ResourceServer>>,
 }
 
 pub(crate) async fn page(State(page): State<ConnectPage>, request: Request) -> Response {
@@ -49,11 +51,37 @@ pub(crate) async fn page(State(page): State<ConnectPage>, request: Request) -> R
         instructions: page.endpoint.instructions.clone(),
         endpoint_url: page.endpoint_url.clone(),
         reach: page.reach,
-        ways_in: page.parts.ways_in.clone(),
+        ways_in: page.ways_in().await,
         accounts: page.server.is_some(),
         tools: (page.parts.public_tools || signed_in).then(|| tools(&page.endpoint)),
     };
     view.page().into_response()
+}
+
+impl ConnectPage {
+    /// The ways in, with what an authorization server that is not ours says of clients by now.
+    async fn ways_in(&self) -> Vec<WayIn> {
+        let mut ways = self.parts.ways_in.clone();
+        if let Some(resource) = &self.resource {
+            let found = ForeignRegistration::at(resource).await;
+            for way in &mut ways {
+                if let WayIn::ForeignOAuth { registration, .. } = way {
+                    *registration = found;
+                }
+            }
+        }
+        ways
+    }
+}
+
+impl ForeignRegistration {
+    async fn at(resource: &ResourceServer) -> Self {
+        match resource.issuer().metadata().await {
+            Ok(metadata) if metadata.registers_clients() => Self::ByThemselves,
+            Ok(_) => Self::ByHand,
+            Err(_) => Self::Unknown,
+        }
+    }
 }
 
 fn tools(endpoint: &Endpoint) -> Vec<ToolLine> {

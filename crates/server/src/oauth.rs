@@ -19,7 +19,7 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use bridgehead_auth::{CsrfTokens, IssuedKeys, Issuer, Sessions, Trace, Users, provider::Provider};
+use bridgehead_auth::{CsrfTokens, IssuedKeys, Issuer, ResourceServer, Sessions, Trace, Users, provider::Provider};
 use bridgehead_core::{Clock, Endpoint};
 use http::{HeaderMap, HeaderName, Method, header};
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
@@ -122,6 +122,11 @@ pub(crate) fn for_clients(path: &str) -> Router<AuthorizationServer> {
         .route("/oauth/revoke", post(revoke::revoke))
         .route("/oauth/register", post(register::register))
         .route("/oauth/register/{client_id}", get(register::show).delete(register::remove).put(register::change))
+}
+
+/// What clients ask for where the authorization server is not ours.
+pub(crate) fn for_clients_of_another(path: &str) -> Router<Arc<ResourceServer>> {
+    well_known::resource_routes(path)
 }
 
 /// What only a client calls that can prove who it is, which no page can.

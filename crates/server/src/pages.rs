@@ -35,7 +35,7 @@ use sha2::{Digest, Sha256};
 
 pub use account::{Account, AccountNotice, ApiKey, ApiKeys, Connection, KeyFault, KeyState, NewApiKey, PasswordChange};
 pub use client::{Client, ClientName, Destination, Identity};
-pub use connect::{ClientRegistration, Connect, Reach, ToolLine, ValuesFrom, WayIn};
+pub use connect::{ClientRegistration, Connect, ForeignRegistration, Reach, ToolLine, ValuesFrom, WayIn};
 pub use consent::{Consent, OptionalScope};
 pub use fault::{Fault, FaultPage};
 pub use go_back::{Answer, GoBack};

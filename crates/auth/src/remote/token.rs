@@ -127,6 +127,9 @@ pub enum TokenFault {
         /// The name of the claim.
         claim: String,
     },
+    /// The caller is named by a mail address that is not known to be theirs.
+    #[error("The sign-in service does not say that the mail address in it is verified.")]
+    Unverified,
     /// An ID token for another sign-in.
     #[error("It is for another sign-in: its nonce is not the one that was sent.")]
     Nonce,
@@ -154,6 +157,7 @@ impl TokenFault {
             Self::Expired { .. } => "token_expired",
             Self::NotYetValid { .. } => "token_not_yet_valid",
             Self::Claim { .. } => "token_claim",
+            Self::Unverified => "token_mail_unverified",
             Self::Nonce => "token_nonce",
             Self::Inactive => "token_inactive",
         }

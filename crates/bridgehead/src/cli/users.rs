@@ -221,6 +221,13 @@ async fn open(config: &ConfigOption) -> Result<Opened, Failure> {
             "the store is `memory:`, which no other process can see. Set store.url = \"sqlite:bridgehead.db\" to add users.",
         ));
     }
+    if let Some(foreign) = settings.auth.foreign_oauth() {
+        return Err(Failure::usage(format!(
+            "teammates sign in at {}, since auth.oauth.issuer names it: add and disable people there. \
+             `bridgehead keys revoke SUBJECT` cuts a teammate off here.",
+            foreign.issuer
+        )));
+    }
     let ambient = Ambient::default();
     let keyring = compose::keyring(&settings, &ambient).await?;
     let issuer = compose::issuer_for_commands(&settings, &keyring, &ambient);

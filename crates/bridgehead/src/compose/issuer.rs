@@ -25,7 +25,7 @@ pub(super) struct Around<'a> {
     pub(super) keyring: &'a Keyring,
 }
 
-/// The authorization server; `None` where nobody signs in by OAuth.
+/// The built-in authorization server; `None` where nobody signs in there.
 pub(super) fn issuer(
     settings: &Settings,
     places: &Places,
@@ -34,8 +34,19 @@ pub(super) fn issuer(
     around: &Around<'_>,
 ) -> Result<Option<Arc<Issuer>>, ComposeError> {
     let Some(oauth) = settings.auth.oauth() else { return Ok(None) };
+    let protected = protected(settings, places, endpoint, oauth.initial_scopes.as_ref())?;
+    Ok(Some(Arc::new(made(oauth, public_url, protected, around)?)))
+}
+
+/// The endpoint as tokens are for it.
+pub(super) fn protected(
+    settings: &Settings,
+    places: &Places,
+    endpoint: &Endpoint,
+    initial_scopes: Option<&ScopeSet>,
+) -> Result<ProtectedEndpoint, ComposeError> {
     let scopes = needed(&endpoint.catalog());
-    let unneeded = oauth.initial_scopes.iter().flat_map(ScopeSet::iter).filter(|scope| !scopes.grants(scope));
+    let unneeded = initial_scopes.into_iter().flat_map(ScopeSet::iter).filter(|scope| !scopes.grants(scope));
     let faults: Vec<Fault> = unneeded
         .map(|scope| {
             places.fault(
@@ -48,14 +59,13 @@ pub(super) fn issuer(
     if !faults.is_empty() {
         return Err(Faults::new(faults).into());
     }
-    let protected = ProtectedEndpoint {
+    Ok(ProtectedEndpoint {
         id: endpoint.id.clone(),
         path: settings.server.path.clone(),
         name: settings.name.clone(),
         scopes,
-        initial_scopes: oauth.initial_scopes.clone(),
-    };
-    Ok(Some(Arc::new(made(oauth, public_url, protected, around)?)))
+        initial_scopes: initial_scopes.cloned(),
+    })
 }
 
 /// The authorization server without its endpoint's tools: for commands on clients and grants. `None`

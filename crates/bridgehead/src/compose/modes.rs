@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bridgehead_auth::{
-    ApiKeyMode, HandedThrough, HeadersMode, Issuer, Mode, Modes, OAuthMode, OpenMode, Probe, Remembered, RememberedFor,
+    ApiKeyMode, ForeignMode, HandedThrough, HeadersMode, Issuer, Mode, Modes, OAuthMode, OpenMode, Probe, Remembered,
+    RememberedFor, ResourceServer,
 };
 use bridgehead_core::EndpointId;
 
@@ -22,6 +23,8 @@ pub(super) struct Around<'a> {
     pub(super) from_code: &'a FromCode,
     /// The authorization server, where there is one.
     pub(super) issuer: Option<&'a Arc<Issuer>>,
+    /// The endpoint towards an authorization server that is not ours, where there is one.
+    pub(super) resource: Option<&'a Arc<ResourceServer>>,
 }
 
 /// The modes, in the order in which they are asked.
@@ -56,6 +59,10 @@ fn one(around: &Around<'_>, mode: &ModeSettings, endpoint: &EndpointId) -> Resul
         ModeSettings::OAuth(_) => {
             let Some(issuer) = around.issuer else { return Ok(None) };
             Box::new(OAuthMode::new(issuer.clone(), endpoint.clone()).with_blocks(around.keyring.blocks.clone()))
+        }
+        ModeSettings::ForeignOAuth(_) => {
+            let Some(resource) = around.resource else { return Ok(None) };
+            Box::new(ForeignMode::new(resource.clone(), around.keyring.blocks.clone()))
         }
     }))
 }

@@ -4,6 +4,7 @@
 
 mod auth;
 mod credential;
+mod foreign;
 mod http;
 mod openapi;
 mod server;

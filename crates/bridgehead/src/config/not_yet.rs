@@ -44,11 +44,6 @@ const fn words(path: &'static str, words: &'static [&'static str], meanwhile: &'
 
 /// The list.
 const LIST: &[NotYet] = &[
-    all_but("auth.oauth.issuer", "\"builtin\"", "leave it out: teammates sign in here, with mail address and password"),
-    all("auth.oauth.audience", "leave it out: it is for an existing authorization server"),
-    all("auth.oauth.algorithms", "leave it out: it is for an existing authorization server"),
-    all("auth.oauth.introspection", "leave it out: it is for an existing authorization server"),
-    all("auth.oauth.scope_claim", "leave it out: it is for an existing authorization server"),
     all_but("auth.oauth.login", "\"password\"", "leave it out: teammates sign in with mail address and password"),
     all("shared", "leave it out, and run one replica"),
     all("vaults", "leave it out"),

@@ -162,17 +162,23 @@ pub struct RawOauth {
     /// `builtin`, or the URL of an existing authorization server.
     #[schemars(extend("default" = "builtin"))]
     pub issuer: Option<String>,
-    /// With an existing server: the audience its tokens must name.
+    /// With an existing server: the audience its tokens must name. Default: the endpoint's exact URL.
     #[schemars(extend("examples" = ["api://warehouse"]))]
     pub audience: Option<String>,
     /// With an existing server: the signature algorithms that are accepted.
-    #[schemars(extend("examples" = [["RS256"]]))]
+    #[schemars(extend("default" = ["RS256", "PS256", "ES256", "EdDSA"], "examples" = [["RS256"]]))]
     pub algorithms: Option<Vec<String>>,
     /// With an existing server: tokens are judged by asking it (RFC 7662).
     pub introspection: Option<RawIntrospection>,
-    /// With an existing server: the claim that holds the scopes.
-    #[schemars(extend("examples" = ["scp"]))]
+    /// With an existing server: the claim that holds the scopes, as one text or as a list. Default: `scope`, else `scp`.
+    #[schemars(extend("examples" = ["scp", "roles"]))]
     pub scope_claim: Option<String>,
+    /// With an existing server: what it has before each scope where clients ask for one. In tokens it may be there or not.
+    #[schemars(extend("examples" = ["api://warehouse/"]))]
+    pub scope_prefix: Option<String>,
+    /// With an existing server: the claim that names the teammate. Take only one that nobody can write into their own profile; `email` counts only with `email_verified`.
+    #[schemars(extend("default" = "sub", "examples" = ["preferred_username"]))]
+    pub subject_claim: Option<String>,
     /// Who may become a client of the built-in server.
     #[schemars(extend("default" = "open"))]
     pub registration: Option<RawRegistration>,

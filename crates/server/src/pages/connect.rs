@@ -74,7 +74,22 @@ pub enum WayIn {
     ForeignOAuth {
         /// Its issuer URL.
         issuer: String,
+        /// How clients get to be known there.
+        registration: ForeignRegistration,
+        /// The scopes that it has to know, with blanks between them.
+        scopes: String,
     },
+}
+
+/// How clients get to be known to an authorization server that is not ours, as far as it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForeignRegistration {
+    /// They register themselves.
+    ByThemselves,
+    /// An administrator there registers each.
+    ByHand,
+    /// It could not be asked.
+    Unknown,
 }
 
 /// Who gave a teammate what they enter.
@@ -193,18 +208,37 @@ impl DuvoEntry {
                 "Enters the client id and the secret that this prints, signs in here and presses Allow.",
             )
             .with(ADMINISTRATOR_RUNS, "bridgehead clients add --preset duvo"),
-            WayIn::ForeignOAuth { issuer } => {
-                let entry = Self::new(
-                    "OAuth, with a client id and a secret",
-                    "Enters the client id and the secret, and signs in there.",
-                )
-                .with("Sign-in by", issuer)
-                .with("Redirect URI", DUVO_REDIRECT);
-                let before = "Before that, an administrator registers a client with the service that does the \
-                              sign-in, with this redirect URI, and hands out its id and secret.";
-                Self { before: Some(before), ..entry }
-            }
+            WayIn::ForeignOAuth { issuer, registration, scopes } => Self::of_foreign(issuer, *registration, scopes),
         }
+    }
+
+    fn of_foreign(issuer: &str, registration: ForeignRegistration, scopes: &str) -> Self {
+        let (authentication, each) = match registration {
+            ForeignRegistration::ByThemselves => {
+                ("OAuth, found automatically", "Signs in at the service below. No client id and no secret is needed.")
+            }
+            ForeignRegistration::ByHand | ForeignRegistration::Unknown => (
+                "OAuth, with a client id and a secret",
+                "Enters the client id and the secret, and signs in at the service below.",
+            ),
+        };
+        let entry = Self::new(authentication, each).with("Sign-in by", issuer);
+        let before = match registration {
+            ForeignRegistration::ByThemselves => return entry,
+            ForeignRegistration::ByHand => {
+                "Before that, an administrator registers a client with the service that does the sign-in, with this \
+                 redirect URI and these scopes, and hands out its id and secret: applications cannot register there by \
+                 themselves. They could here, if this server stood in front of it: in its configuration, \
+                 issuer = \"builtin\" with login = { issuer = … }."
+            }
+            ForeignRegistration::Unknown => {
+                "The service that does the sign-in cannot be asked at the moment. Unless applications can register \
+                 there by themselves, an administrator registers a client there before, with this redirect URI and these \
+                 scopes, and hands out its id and secret."
+            }
+        };
+        let entry = entry.with("Redirect URI", DUVO_REDIRECT).with("Scopes", scopes);
+        Self { before: Some(before), ..entry }
     }
 }
 

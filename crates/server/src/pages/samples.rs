@@ -7,10 +7,10 @@ use url::Url;
 
 use super::{
     Account, AccountNotice, Answer, ApiKey, ApiKeys, Client, ClientName, ClientRegistration, Connect, Connection,
-    Consent, Destination, Fault, FaultPage, GoBack, Identity, KeyFault, KeyState, LinkGone, LinkPurpose, LinkState,
-    LocalPath, NewApiKey, NotSignedIn, NotSignedInBecause, OptionalScope, Page, PasswordChange, PasswordFault, Reach,
-    SetPassword, SignIn, SignInElsewhere, SignInFault, SignInNotice, SignedOut, Site, ToolLine, ValuesFrom, View, Wait,
-    WayIn,
+    Consent, Destination, Fault, FaultPage, ForeignRegistration, GoBack, Identity, KeyFault, KeyState, LinkGone,
+    LinkPurpose, LinkState, LocalPath, NewApiKey, NotSignedIn, NotSignedInBecause, OptionalScope, Page, PasswordChange,
+    PasswordFault, Reach, SetPassword, SignIn, SignInElsewhere, SignInFault, SignInNotice, SignedOut, Site, ToolLine,
+    ValuesFrom, View, Wait, WayIn,
 };
 
 /// A page by its name, which is one of file names: lower-case letters, digits and `-`.
@@ -366,7 +366,10 @@ impl Samples<'_> {
             tools: None,
         };
         let closed = vec![WayIn::OAuth { registration: ClientRegistration::Closed }];
-        let foreign = vec![WayIn::ForeignOAuth { issuer: self.text("https://login.example.com/realms/staff") }];
+        let (issuer, scopes) =
+            (self.text("https://login.example.com/realms/staff"), self.text("tools:read tools:write"));
+        let foreign =
+            |registration| vec![WayIn::ForeignOAuth { issuer: issuer.clone(), registration, scopes: scopes.clone() }];
         let key = vec![WayIn::ApiKey { header: None, from: ValuesFrom::Here }];
         let headers = WayIn::Headers {
             required: vec![self.text("X-Api-Key"), self.text("X-Tenant")],
@@ -388,7 +391,13 @@ impl Samples<'_> {
         let key_page = Connect { ways_in: key, accounts: false, ..oauth.clone() };
         self.add("connect-oauth", &oauth);
         self.add("connect-oauth-closed", &Connect { ways_in: closed, ..oauth.clone() });
-        self.add("connect-oauth-foreign", &Connect { ways_in: foreign, accounts: false, ..oauth.clone() });
+        for (name, registration) in [
+            ("connect-oauth-foreign", ForeignRegistration::ByHand),
+            ("connect-oauth-foreign-open", ForeignRegistration::ByThemselves),
+            ("connect-oauth-foreign-down", ForeignRegistration::Unknown),
+        ] {
+            self.add(name, &Connect { ways_in: foreign(registration), accounts: false, ..oauth.clone() });
+        }
         self.add("connect-side-by-side", &Connect { ways_in: both, tools: Some(tools.clone()), ..oauth.clone() });
         self.add("connect-key", &key_page);
         self.add("connect-key-of-account", &Connect { accounts: true, ..key_page.clone() });
