@@ -47,6 +47,7 @@ pub use audit_log::AuditLog;
 pub(crate) use foreign::ForeignClients;
 pub use issuer::for_commands as issuer_for_commands;
 pub use signal::told_to_stop;
+pub use sources::description;
 
 /// Whom the key of the first run is for.
 const FIRST_SUBJECT: &str = "you@localhost";

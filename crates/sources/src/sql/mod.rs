@@ -21,6 +21,7 @@ mod arguments;
 mod check;
 mod datum;
 mod driver;
+mod introspect;
 mod page;
 mod postgres;
 mod rows;
@@ -31,5 +32,6 @@ mod statement;
 mod tool;
 
 pub use check::check;
+pub use introspect::{Reference, Table, TableColumn, identifier, introspect};
 pub use settings::{Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SqlFault, SqlSettings, SqlToolSettings};
 pub use source::SqlSource;

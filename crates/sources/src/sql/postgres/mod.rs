@@ -25,6 +25,7 @@ mod connect;
 mod decode;
 mod encode;
 mod failure;
+mod introspect;
 mod kind;
 mod page;
 mod parameters;
@@ -38,6 +39,8 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlx::{Connection as _, Transaction, postgres::PgRow};
+
+pub(in crate::sql) use introspect::introspect;
 
 use self::{
     command::{Command, Trouble},

@@ -13,6 +13,7 @@ mod arguments;
 mod command;
 mod connect;
 mod failure;
+mod introspect;
 mod page;
 mod prepare;
 mod seed;
@@ -29,6 +30,8 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use sqlparser::dialect::SQLiteDialect;
 use sqlx::{Connection as _, SqliteConnection, Transaction, sqlite::SqliteRow};
+
+pub(in crate::sql) use introspect::introspect;
 
 use self::{
     command::Command,
