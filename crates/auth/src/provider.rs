@@ -17,6 +17,7 @@ mod tokens;
 use std::{fmt, sync::Arc};
 
 use bridgehead_core::{Claims, Clock, Randomness};
+use url::Url;
 
 pub use admission::NotAdmitted;
 pub use refusal::ProviderSignInError;
@@ -46,9 +47,28 @@ pub struct ProviderParts {
     pub randomness: Arc<dyn Randomness>,
 }
 
+/// What has to be registered at the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedirectUris {
+    /// Where it sends people back to: `PUBLIC_URL/oauth/callback`.
+    pub sign_in: String,
+    /// Where it may send people after they signed out there: `PUBLIC_URL/login?signed-out`.
+    pub sign_out: String,
+}
+
+impl RedirectUris {
+    /// Those of a server with this public URL.
+    #[must_use]
+    pub fn of(public_url: &str) -> Self {
+        let at = |path: &str| format!("{}{path}", public_url.trim_end_matches('/'));
+        Self { sign_in: at("/oauth/callback"), sign_out: at("/login?signed-out") }
+    }
+}
+
 /// The provider that people sign in at.
 pub struct Provider {
     settings: ProviderSettings,
+    redirect_uris: RedirectUris,
     remote: RemoteIssuer,
     parts: ProviderParts,
     vault: Vault,
@@ -61,12 +81,18 @@ impl fmt::Debug for Provider {
 }
 
 impl Provider {
-    /// A provider. Nothing is asked of it before somebody signs in.
+    /// A provider in front of a server with this public URL. Nothing is asked of it before somebody signs in.
     #[must_use]
-    pub fn new(settings: ProviderSettings, parts: ProviderParts, roots: &RootKeys) -> Self {
+    pub fn new(settings: ProviderSettings, public_url: &Url, parts: ProviderParts, roots: &RootKeys) -> Self {
         let there = RemoteParts { exchange: parts.exchange.clone(), clock: parts.clock.clone() };
         let remote = RemoteIssuer::new(settings.issuer.clone(), FirstDocument::OpenId, there);
-        Self { settings, remote, parts, vault: Vault::derive(roots) }
+        Self {
+            settings,
+            redirect_uris: RedirectUris::of(public_url.as_str()),
+            remote,
+            parts,
+            vault: Vault::derive(roots),
+        }
     }
 
     /// How it is set up.

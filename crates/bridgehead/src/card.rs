@@ -5,6 +5,7 @@ use std::{fmt::Write, net::SocketAddr, path::Path, sync::Arc};
 use bridgehead_auth::{
     CallerHeaders, KeyHeader,
     issuer::Preset,
+    provider::RedirectUris,
     remote::IssuerUrl,
     users::{FirstAdministrator, LINK_PATH},
 };
@@ -14,7 +15,7 @@ use crate::{
     compose::{Composed, ForeignClients},
     config::{
         Settings,
-        settings::{ModeSettings, RegistrationPolicy},
+        settings::{ModeSettings, ProviderSettings, RegistrationPolicy},
     },
 };
 
@@ -119,6 +120,9 @@ fn sign_in(text: &mut String, facts: &Facts<'_>) {
     if let Some(first) = &facts.first.administrator {
         administrator(text, facts, first);
     }
+    if let Some(login) = facts.settings.auth.login() {
+        at_the_provider(text, facts, login);
+    }
     let from_elsewhere =
         |mode: &ModeSettings| mode.is_handed_through() || matches!(mode, ModeSettings::ForeignOAuth(_));
     if let (Some(config), true) = (facts.config, modes.iter().any(from_elsewhere)) {
@@ -149,6 +153,15 @@ fn administrator(text: &mut String, facts: &Facts<'_>, first: &FirstAdministrato
     if let Some(config) = facts.config {
         line(text, "Teammates", &format!("bridgehead users add alice@example.com -c {}", config.display()));
     }
+}
+
+/// Where teammates log in, and what has to be registered there.
+fn at_the_provider(text: &mut String, facts: &Facts<'_>, login: &ProviderSettings) {
+    line(text, "Log in", &format!("at {}; there is no list of people here", login.issuer));
+    let RedirectUris { sign_in, sign_out } = RedirectUris::of(&facts.public_url);
+    line(text, "", &format!("registered there as `{}`, with these redirect URIs:", login.client.id));
+    line(text, "", &sign_in);
+    line(text, "", &format!("{sign_out} (after signing out)"));
 }
 
 /// How one signs in by a mode, with the headers it wants.

@@ -11,6 +11,7 @@ mod foreign;
 mod issuer;
 mod modes;
 mod probe;
+mod provider;
 mod remote;
 mod signal;
 mod sources;
@@ -21,6 +22,7 @@ use std::{net::SocketAddr, sync::Arc};
 use bridgehead_auth::{
     CreateError, CsrfTokens, Fingerprints, IssuedKeys, Issuer, NewKey, Peppers, Probe, ResourceServer, RootKeys,
     SecretsError, Sessions, StoreError, SubjectBlocks, Trace, Users, Vault, issuer::IssuerSettingsError,
+    provider::Provider,
 };
 use bridgehead_core::{
     AuditSink, Catalog, Clock, Endpoint, EndpointId, OsRandomness, Pipeline, Randomness, ScopeSet, Secret, SystemClock,
@@ -326,7 +328,8 @@ pub async fn compose(
     let bound = bind(settings.server.listen).await?;
     let server = server_settings(&settings.server, bound.address());
     let around = issuer::Around { ambient, keyring: &keyring };
-    let issuer = issuer::issuer(settings, places, &server.public_url, &endpoint, &around)?;
+    let provider = provider::provider(settings, &server.public_url, &around);
+    let issuer = issuer::issuer(settings, places, &server.public_url, &endpoint, provider.as_ref(), &around)?;
     let resource = foreign::resource_server(settings, places, &server.public_url, &endpoint, &around)?;
     let around = modes::Around {
         settings,
@@ -335,6 +338,7 @@ pub async fn compose(
         keyring: &keyring,
         from_code: &from_code,
         issuer: issuer.as_ref(),
+        provider: provider.as_ref(),
         resource: resource.as_ref(),
     };
     let modes = Arc::new(modes::modes(&around, &id)?);
@@ -359,7 +363,7 @@ pub async fn compose(
     let parts = Parts {
         endpoint: endpoint.clone(),
         modes,
-        sign_in: issuer.clone().map(|issuer| sign_in(settings, issuer, &keyring)),
+        sign_in: issuer.clone().map(|issuer| sign_in(settings, issuer, provider, &keyring)),
         resource: resource.clone(),
         connect: connect::parts(&settings.auth, resource.as_deref()),
         readiness,
@@ -371,7 +375,12 @@ pub async fn compose(
     Ok(Composed { app, keyring, endpoint, issuer, resource, bound, admin, tls, http, clock: ambient.clock.clone() })
 }
 
-fn sign_in(settings: &Settings, issuer: Arc<Issuer>, keyring: &Keyring) -> SignInParts {
+fn sign_in(
+    settings: &Settings,
+    issuer: Arc<Issuer>,
+    provider: Option<Arc<Provider>>,
+    keyring: &Keyring,
+) -> SignInParts {
     let own_keys = settings.auth.modes().iter().find_map(|mode| match mode {
         ModeSettings::ApiKey(api_key) if mode.is_issued() => Some(OwnKeys {
             keys: keyring.keys.clone(),
@@ -385,7 +394,9 @@ fn sign_in(settings: &Settings, issuer: Arc<Issuer>, keyring: &Keyring) -> SignI
         sessions: keyring.sessions.clone(),
         csrf: keyring.csrf.clone(),
         trace: keyring.trace.clone(),
-        keys: own_keys,
+        // Nobody would ask the provider whether whoever made a key may still use it.
+        keys: own_keys.filter(|_| provider.is_none()),
+        provider,
     }
 }
 
@@ -445,8 +456,8 @@ impl Composed {
     /// The store cannot be read or written.
     pub(crate) async fn first_run(&self, settings: &Settings, ambient: &Ambient) -> Result<FirstRun, ComposeError> {
         let administrator = match settings.auth.oauth() {
-            Some(_) => Some(self.keyring.users.first_administrator().await?),
-            None => None,
+            Some(oauth) if oauth.login.is_none() => Some(self.keyring.users.first_administrator().await?),
+            Some(_) | None => None,
         };
         let foreign_clients = match &self.resource {
             Some(resource) => Some(foreign::look(resource).await),

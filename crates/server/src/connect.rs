@@ -53,6 +53,7 @@ pub(crate) async fn page(State(page): State<ConnectPage>, request: Request) -> R
         reach: page.reach,
         ways_in: page.ways_in().await,
         accounts: page.server.is_some(),
+        own_keys: page.server.as_ref().is_some_and(|server| server.keys.is_some()),
         tools: (page.parts.public_tools || signed_in).then(|| tools(&page.endpoint)),
     };
     view.page().into_response()

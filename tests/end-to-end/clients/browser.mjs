@@ -8,8 +8,10 @@
 //   /inspect     {url, person, call: {name, arguments}}: opens page_client.mjs, a page of this port, which connects to the
 //                endpoint at `url` and calls the tool. → {signed_in, consent, client: what it shows}
 //   /choose      {url, person}: opens a one-time link and chooses the password. → {text}
+//   /sign_out    {url, person}: on the account page, signs out, here and where else it is asked. → {url, text}
 //
-// A person is {profile, mail, password}; each profile has cookies of its own, as two people have two browsers.
+// A person is {profile, mail, password, directory?}; each profile has cookies of its own, as two people have two browsers.
+// `directory` is {id, cancels?}: who they are at an identity provider, and whether they think better of it there.
 //
 // usage: browser.mjs [RULE…], each rule one of Chromium's --host-resolver-rules, as `MAP mcp.example.com 127.0.0.1:4711`.
 // Names that are mapped have certificates of the test's own, which are not checked.
@@ -74,6 +76,24 @@ async function signIn(page, { mail, password }) {
   return true;
 }
 
+/** Signs in wherever the page at `here` leads, if it leads anywhere; whether it did. */
+async function signInElsewhere(page, here, { directory }) {
+  const go = page.getByRole('button', { name: /^Continue with / });
+  if ((await go.count()) === 0) return false;
+  await press(page, go);
+  const there = () => new URL(page.url()).origin !== here;
+  const name = page.getByLabel('Name in the directory');
+  if (there() && (await name.count()) > 0) {
+    await name.fill(directory.id);
+    await page.getByLabel('Password in the directory').fill(`PASSWORD-OF-${directory.id}`);
+    await press(page, page.getByRole('button', { name: directory.cancels ? 'Cancel' : 'Enter', exact: true }));
+  } else if (there()) {
+    // The other make knows its people by a button each. Where neither is there, the provider knew them.
+    await press(page, page.getByRole('button', { name: directory.id, exact: true }));
+  }
+  return true;
+}
+
 async function authorize({ url, ...order }) {
   const { page, seen } = await open(order.person, url);
   const result = await answer(page, seen, new URL(url).origin, order);
@@ -92,7 +112,7 @@ async function answer(page, seen, here, { person, keep, answer = 'allow' }) {
   for (let step = 0; step < 4 && !away(); step += 1) {
     if (seen.status >= 400) return { ...result, refused: seen.status, text: await text(page) };
     const decision = page.getByRole('button', { name: answer === 'allow' ? 'Allow' : 'Deny', exact: true });
-    if (await signIn(page, person)) {
+    if ((await signIn(page, person)) || (await signInElsewhere(page, here, person))) {
       result.signed_in = true;
     } else if ((await decision.count()) > 0) {
       result.consent = await consent(page, keep);
@@ -119,7 +139,7 @@ async function consent(page, keep) {
 
 async function disconnect({ url, person, client }) {
   const { page } = await open(person, url);
-  await signIn(page, person);
+  await signIn(page, person) || await signInElsewhere(page, new URL(url).origin, person);
   await press(page, page.getByRole('button', { name: new RegExp(`^Disconnect\\s+“?${client}”?\\s+at `) }));
   const result = { text: await text(page) };
   await page.close();
@@ -157,7 +177,24 @@ async function choose({ url, person }) {
   return result;
 }
 
-const DEEDS = { '/authorize': authorize, '/choose': choose, '/disconnect': disconnect, '/inspect': inspect };
+async function signOut({ url, person }) {
+  const { page } = await open(person, url);
+  await press(page, page.getByRole('button', { name: 'Sign out', exact: true }));
+  const there = page.getByRole('button', { name: 'Sign out there' });
+  const here = page.getByText('You are signed out.');
+  await there.or(here).waitFor();
+  if ((await there.count()) > 0) {
+    await press(page, there);
+    await here.waitFor();
+  }
+  const result = { url: page.url(), text: await text(page) };
+  await page.close();
+  return result;
+}
+
+const DEEDS = {
+  '/authorize': authorize, '/choose': choose, '/disconnect': disconnect, '/inspect': inspect, '/sign_out': signOut,
+};
 
 const origin = () => `http://127.0.0.1:${server.address().port}`;
 

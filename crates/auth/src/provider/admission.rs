@@ -117,7 +117,6 @@ impl ProviderSettings {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use url::Url;
 
     use super::*;
     use crate::remote::{ClientCredentials, IssuerUrl};
@@ -126,7 +125,7 @@ mod tests {
         let scopes = |text| ScopeSet::parse(text).unwrap();
         let issuer = IssuerUrl::parse("https://login.example.com").unwrap();
         let client = ClientCredentials { id: "bh".to_owned(), secret: None };
-        let usual = ProviderSettings::new(issuer, client, &Url::parse("https://mcp.example.com").unwrap());
+        let usual = ProviderSettings::new(issuer, client);
         ProviderSettings {
             domains: vec!["example.com".to_owned(), "example.org".to_owned()],
             groups: [

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use bridgehead_core::ScopeSet;
-use url::Url;
 
 use crate::remote::{ClientCredentials, IssuerUrl};
 
@@ -14,10 +13,6 @@ pub struct ProviderSettings {
     pub issuer: IssuerUrl,
     /// Who Bridgehead is to it.
     pub client: ClientCredentials,
-    /// Where it sends people back to, as registered there: `PUBLIC_URL/oauth/callback`.
-    pub redirect_uri: String,
-    /// Where it may send people after they signed out, as registered there: `PUBLIC_URL/login?signed-out`.
-    pub post_logout_redirect_uri: String,
     /// What is asked for beside `openid`, `email`, `profile`, and `offline_access` where it is known there.
     pub scopes: Vec<String>,
     /// `prompt` of the authorization request (OpenID Connect Core §3.1.2.1), where there is to be one.
@@ -46,15 +41,12 @@ pub enum MailVerification {
 }
 
 impl ProviderSettings {
-    /// A provider with its usual settings, for a server with this public URL.
+    /// A provider with its usual settings.
     #[must_use]
-    pub fn new(issuer: IssuerUrl, client: ClientCredentials, public_url: &Url) -> Self {
-        let at = |path: &str| format!("{}{path}", public_url.as_str().trim_end_matches('/'));
+    pub fn new(issuer: IssuerUrl, client: ClientCredentials) -> Self {
         Self {
             issuer,
             client,
-            redirect_uri: at("/oauth/callback"),
-            post_logout_redirect_uri: at("/login?signed-out"),
             scopes: Vec::new(),
             prompt: None,
             domains: Vec::new(),

@@ -60,7 +60,7 @@ impl Provider {
         url.query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", &settings.client.id)
-            .append_pair("redirect_uri", &settings.redirect_uri)
+            .append_pair("redirect_uri", &self.redirect_uris.sign_in)
             .append_pair("scope", &self.scope(&metadata.scopes_supported))
             .append_pair("state", &attempt.state)
             .append_pair("nonce", &attempt.nonce)

@@ -21,7 +21,7 @@ impl Provider {
         let mut url = endpoint.as_url().clone();
         url.query_pairs_mut()
             .append_pair("client_id", &self.settings.client.id)
-            .append_pair("post_logout_redirect_uri", &self.settings.post_logout_redirect_uri)
+            .append_pair("post_logout_redirect_uri", &self.redirect_uris.sign_out)
             .extend_pairs(hint.map(|hint| ("id_token_hint", hint)));
         Ok(Some(url))
     }

@@ -75,7 +75,7 @@ impl Provider {
         let form = Form::default()
             .with("grant_type", "authorization_code")
             .with("code", code)
-            .with("redirect_uri", &self.settings.redirect_uri)
+            .with("redirect_uri", &self.redirect_uris.sign_in)
             .with("code_verifier", verifier);
         self.tokens(form).await
     }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bridgehead_auth::{
     Issuer, IssuerParts, IssuerSettings,
     issuer::{IssuerSettingsError, ProtectedEndpoint},
+    provider::Provider,
 };
 use bridgehead_core::{Catalog, Clock, Endpoint, EndpointId, ScopeSet};
 use tokio_util::sync::CancellationToken;
@@ -31,11 +32,16 @@ pub(super) fn issuer(
     places: &Places,
     public_url: &Url,
     endpoint: &Endpoint,
+    provider: Option<&Arc<Provider>>,
     around: &Around<'_>,
 ) -> Result<Option<Arc<Issuer>>, ComposeError> {
     let Some(oauth) = settings.auth.oauth() else { return Ok(None) };
     let protected = protected(settings, places, endpoint, oauth.initial_scopes.as_ref())?;
-    Ok(Some(Arc::new(made(oauth, public_url, protected, around)?)))
+    let issuer = made(oauth, public_url, protected, around)?;
+    Ok(Some(Arc::new(match provider {
+        Some(provider) => issuer.with_standings(provider.clone()),
+        None => issuer,
+    })))
 }
 
 /// The endpoint as tokens are for it.

@@ -6,6 +6,7 @@ mod auth;
 mod credential;
 mod foreign;
 mod http;
+mod login;
 mod openapi;
 mod server;
 mod sql;

@@ -44,7 +44,6 @@ const fn words(path: &'static str, words: &'static [&'static str], meanwhile: &'
 
 /// The list.
 const LIST: &[NotYet] = &[
-    all_but("auth.oauth.login", "\"password\"", "leave it out: teammates sign in with mail address and password"),
     all("shared", "leave it out, and run one replica"),
     all("vaults", "leave it out"),
     words("sources.*.type", &["mcp"], "leave the source out"),

@@ -219,7 +219,7 @@ pub enum RawLogin {
     /// `password`.
     Named(RawLoginName),
     /// An identity provider (OpenID Connect).
-    Provider(RawProvider),
+    Provider(Box<RawProvider>),
 }
 
 /// The logins that have a name.
@@ -242,12 +242,49 @@ pub struct RawProvider {
     pub client_id: Option<String>,
     /// Its secret.
     pub client_secret: Option<RawSecret>,
-    /// Only people with a mail address in one of these domains.
+    /// Only people with a mail address in one of these domains. Default: of any.
     #[schemars(extend("examples" = [["example.com"]]))]
     pub domains: Option<Vec<String>>,
-    /// The scopes that members of a group get.
-    #[serde(default)]
-    pub groups: Table<Vec<String>>,
+    /// The scopes that members of a group get; who is in none is refused. Default: everybody gets
+    /// `tools:read` and `tools:write`.
+    pub groups: Option<Table<Vec<String>>>,
+    /// The claim that names a person's groups: a list of texts, or one text.
+    #[schemars(extend("default" = "groups"))]
+    pub groups_claim: Option<String>,
+    /// Whether the provider has to say that a mail address is verified (`required`), or people there cannot choose
+    /// it (`assumed`).
+    #[schemars(extend("default" = "required"))]
+    pub email_verified: Option<RawEmailVerified>,
+    /// Claims that are kept beside name, mail address and groups, for SQL statements.
+    #[schemars(extend("examples" = [["department"]]))]
+    pub claims: Option<Vec<String>>,
+    /// What is asked for beside `openid`, `email`, `profile` and, where it is known there, `offline_access`.
+    #[schemars(extend("examples" = [["groups"]]))]
+    pub scopes: Option<Vec<String>>,
+    /// What the provider is to ask people each time (`prompt`).
+    pub prompt: Option<RawPrompt>,
+}
+
+/// `auth.oauth.login.email_verified`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawEmailVerified {
+    /// A provider that does not say so is not believed.
+    Required,
+    /// One that says nothing is believed; one that says `false` is not.
+    Assumed,
+}
+
+/// `auth.oauth.login.prompt`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawPrompt {
+    /// To sign in, also where they are.
+    Login,
+    /// For their consent; some providers give no refresh token without it.
+    Consent,
+    /// Which account they want to take.
+    SelectAccount,
 }
 
 /// `[store]`.

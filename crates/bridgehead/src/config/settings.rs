@@ -8,6 +8,7 @@ use std::{
 };
 
 pub use bridgehead_auth::issuer::RegistrationPolicy;
+pub use bridgehead_auth::provider::ProviderSettings;
 use bridgehead_auth::{
     CallerHeaders, KeyHeader, SigningAlgorithm,
     remote::{ClientCredentials, IssuerUrl},
@@ -187,6 +188,12 @@ impl AuthSettings {
         })
     }
 
+    /// `auth.oauth.login`, where teammates log in at an identity provider.
+    #[must_use]
+    pub fn login(&self) -> Option<&ProviderSettings> {
+        self.oauth().and_then(|oauth| oauth.login.as_deref())
+    }
+
     /// `[auth.oauth]`, where teammates sign in at an authorization server that is not ours.
     #[must_use]
     pub fn foreign_oauth(&self) -> Option<&ForeignOAuthSettings> {
@@ -263,6 +270,8 @@ pub struct HeadersSettings {
 pub struct OAuthSettings {
     /// `registration`: who may become a client.
     pub registration: RegistrationPolicy,
+    /// `login`: where teammates prove who they are; `None` for here, with a password.
+    pub login: Option<Box<ProviderSettings>>,
     /// `initial_scopes`: what the first challenge names; `None` for all that the served tools need.
     pub initial_scopes: Option<ScopeSet>,
 }

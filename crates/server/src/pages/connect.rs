@@ -33,6 +33,8 @@ pub struct Connect {
     pub ways_in: Vec<WayIn>,
     /// Whether people have accounts here, at [`paths::ACCOUNT`].
     pub accounts: bool,
+    /// Whether they can make API keys for themselves there.
+    pub own_keys: bool,
     /// The tools, where the reader may see them.
     pub tools: Option<Vec<ToolLine>>,
 }
@@ -143,7 +145,7 @@ impl Connect {
         if self.ways_in.is_empty() {
             return vec![DuvoEntry::new("None", "Enters nothing. Whoever can reach the address may use every tool.")];
         }
-        self.ways_in.iter().map(|way| DuvoEntry::of(way, self.accounts)).collect()
+        self.ways_in.iter().map(|way| DuvoEntry::of(way, self.own_keys)).collect()
     }
 
     fn guides(&self) -> Vec<Guide> {
@@ -171,12 +173,11 @@ impl DuvoEntry {
         self.with(ADMINISTRATOR_RUNS, format!("bridgehead keys create --for alice@example.com{header}"))
     }
 
-    /// `accounts`: teammates can make keys of their own.
-    fn of(way: &WayIn, accounts: bool) -> Self {
+    fn of(way: &WayIn, own_keys: bool) -> Self {
         match way {
             WayIn::ApiKey { header, from } => {
                 let each = match from {
-                    ValuesFrom::Here if accounts => "Enters a key of their own, which they make in their account here.",
+                    ValuesFrom::Here if own_keys => "Enters a key of their own, which they make in their account here.",
                     ValuesFrom::Here => "Enters their own key.",
                     ValuesFrom::SystemBehind => "Enters their own key of the system behind this server.",
                 };
@@ -184,7 +185,7 @@ impl DuvoEntry {
                     None => Self::new("API key", each),
                     Some(header) => Self::new("Custom headers", each).with("Header", header),
                 };
-                if *from == ValuesFrom::Here && !accounts { entry.with_key_for(None) } else { entry }
+                if *from == ValuesFrom::Here && !own_keys { entry.with_key_for(None) } else { entry }
             }
             WayIn::Headers { required, optional, from } => {
                 let each = match from {

@@ -310,6 +310,7 @@ mod tests {
             reach: Reach::Public,
             ways_in,
             accounts: false,
+            own_keys: false,
             tools: None,
         }
     }

@@ -363,6 +363,7 @@ impl Samples<'_> {
             reach: Reach::Public,
             ways_in: vec![WayIn::OAuth { registration: ClientRegistration::Open }],
             accounts: true,
+            own_keys: true,
             tools: None,
         };
         let closed = vec![WayIn::OAuth { registration: ClientRegistration::Closed }];
@@ -388,7 +389,7 @@ impl Samples<'_> {
             self.tool("create_purchase_order", None, Effect::Write),
             self.tool("adjust_stock", Some("Adjust stock"), Effect::Destructive),
         ];
-        let key_page = Connect { ways_in: key, accounts: false, ..oauth.clone() };
+        let key_page = Connect { ways_in: key, accounts: false, own_keys: false, ..oauth.clone() };
         self.add("connect-oauth", &oauth);
         self.add("connect-oauth-closed", &Connect { ways_in: closed, ..oauth.clone() });
         for (name, registration) in [
@@ -396,15 +397,25 @@ impl Samples<'_> {
             ("connect-oauth-foreign-open", ForeignRegistration::ByThemselves),
             ("connect-oauth-foreign-down", ForeignRegistration::Unknown),
         ] {
-            self.add(name, &Connect { ways_in: foreign(registration), accounts: false, ..oauth.clone() });
+            self.add(
+                name,
+                &Connect { ways_in: foreign(registration), accounts: false, own_keys: false, ..oauth.clone() },
+            );
         }
         self.add("connect-side-by-side", &Connect { ways_in: both, tools: Some(tools.clone()), ..oauth.clone() });
         self.add("connect-key", &key_page);
-        self.add("connect-key-of-account", &Connect { accounts: true, ..key_page.clone() });
+        self.add("connect-key-of-account", &Connect { accounts: true, own_keys: true, ..key_page.clone() });
         self.add("connect-header-keys", &Connect { ways_in: header_keys, ..key_page.clone() });
         let local = self.text("http://127.0.0.1:8080/mcp");
         self.add("connect-local", &Connect { endpoint_url: local, reach: Reach::Local, ..key_page });
-        let open = Connect { ways_in: Vec::new(), instructions: None, accounts: false, tools: Some(tools), ..oauth };
+        let open = Connect {
+            ways_in: Vec::new(),
+            instructions: None,
+            accounts: false,
+            own_keys: false,
+            tools: Some(tools),
+            ..oauth
+        };
         self.add("connect-open", &open);
     }
 

@@ -273,7 +273,7 @@ pub(crate) struct Reception {
 
 pub(crate) fn settings() -> ProviderSettings {
     let client = ClientCredentials { id: "bridgehead".to_owned(), secret: Some(Secret::new("s3cret".to_owned())) };
-    let usual = ProviderSettings::new(IssuerUrl::parse(IDP).unwrap(), client, &Url::parse(ISSUER).unwrap());
+    let usual = ProviderSettings::new(IssuerUrl::parse(IDP).unwrap(), client);
     let scopes = |text| ScopeSet::parse(text).unwrap();
     ProviderSettings {
         domains: vec!["example.com".to_owned()],
@@ -315,7 +315,7 @@ impl Reception {
             clock: desk.clock.clone(),
             randomness: Arc::new(Seeded::new(seed)),
         };
-        let provider = Arc::new(Provider::new(settings, parts, &desk.roots));
+        let provider = Arc::new(Provider::new(settings, &Url::parse(ISSUER).unwrap(), parts, &desk.roots));
         Self { desk: desk.with_standings(provider.clone()), provider, idp, _plain: desk }
     }
 

@@ -7,7 +7,7 @@ use bridgehead_core::ScopeSet;
 use super::{Check, verify::Behind};
 use crate::config::{
     fault::KeyPath,
-    raw::{OneOrMany, RawApiKey, RawAuth, RawHeaders, RawMode, RawOauth, RawRegistration},
+    raw::{OneOrMany, RawApiKey, RawAuth, RawHeaders, RawLogin, RawLoginName, RawMode, RawOauth, RawRegistration},
     settings::{
         ApiKeySettings, AuthSettings, HeadersSettings, ModeSettings, OAuthSettings, RegistrationPolicy, StoreSettings,
         VerifySettings,
@@ -165,11 +165,15 @@ impl Check<'_> {
     fn builtin(&mut self, path: &KeyPath, raw: RawOauth) -> Option<OAuthSettings> {
         self.nothing_foreign(path, &raw);
         let initial_scopes = self.initial_scopes(path, raw.initial_scopes);
+        let login = match raw.login {
+            Some(RawLogin::Provider(raw)) => self.provider(&path.key("login"), *raw).map(|login| Some(Box::new(login))),
+            Some(RawLogin::Named(RawLoginName::Password)) | None => Some(None),
+        };
         let registration = match raw.registration {
             None | Some(RawRegistration::Open) => RegistrationPolicy::Open,
             Some(RawRegistration::Closed) => RegistrationPolicy::Closed,
         };
-        Some(OAuthSettings { registration, initial_scopes: initial_scopes? })
+        Some(OAuthSettings { registration, login: login?, initial_scopes: initial_scopes? })
     }
 
     /// Whether the tools need these scopes is seen when there are tools. `Some(None)` where none are
