@@ -21,6 +21,7 @@ use bridgehead_end_to_end::{
 };
 use bridgehead_harness::{TestServer, WAREHOUSE_TABLES, process::bridgehead};
 use serde_json::{Value, json};
+use url::Url;
 
 /// Longer than an access token lives.
 const LATER: Duration = Duration::from_secs(16 * 60);
@@ -137,9 +138,9 @@ async fn a_provider_may_tell_in_the_user_info_and_rotate_its_keys() {
     let server = registered_at(&idp).await;
     let browser = Browser::start(&[]).await;
     teammates::token(&server, &browser, ALICE).await;
+    browser.sign_out(ALICE, &server.origin).await;
     idp.rotate_keys(false).await;
     server.clock.advance(Duration::from_secs(120));
-    browser.sign_out(ALICE, &server.origin).await;
     let token = teammates::token(&server, &browser, ALICE).await;
     let (status, _, found) = teammates::call(&server, &token, "find_stock", json!({"sku": "A-1"})).await;
     assert_eq!((status, &found["structuredContent"]["row_count"]), (200, &json!(2)));
@@ -171,6 +172,62 @@ async fn asking(server: &TestServer) -> String {
     let registered: Value = registered.unwrap().json().await.unwrap();
     let request = oauth::query(registered["client_id"].as_str().unwrap(), &[("redirect_uri", "https://a.example/cb")]);
     format!("{}/oauth/authorize?{request}", server.origin)
+}
+
+/// The state of a sign-in is the browser's that began it: bound by a cookie, and good once.
+#[tokio::test]
+async fn what_comes_back_belongs_to_the_browser_that_was_sent() {
+    let idp = Idp::start(&people()).await;
+    let server = registered_at(&idp).await;
+    let browser = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let next = [("next", "/account")];
+    let post = |origin: &str| {
+        let request = browser.post(format!("{}/login", server.origin)).header("origin", origin);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        request.body(oauth::encoded(&next)).send()
+    };
+    assert_eq!(post("https://evil.example").await.unwrap().status(), 403, "no other site sends anybody there");
+
+    let sent = post(&server.origin).await.unwrap();
+    assert_eq!(sent.status(), 303);
+    let there: Url = sent.headers()["location"].to_str().unwrap().parse().unwrap();
+    assert!(there.as_str().starts_with(&format!("{}/auth?", idp.issuer)), "{there}");
+    assert_eq!(sent.headers()["referrer-policy"], "no-referrer");
+    let cookie = sent.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("bridgehead-sign-in-"), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"), "{cookie}");
+    let (pair, _) = cookie.split_once(';').unwrap();
+    let state = oauth::parameter(&there, "state").unwrap();
+
+    let back = format!("{}/oauth/callback?error=access_denied&state={state}&iss={}", server.origin, idp.issuer);
+    let elsewhere = browser.get(&back).send().await.unwrap();
+    assert_eq!(elsewhere.status(), 400);
+    assert!(elsewhere.text().await.unwrap().contains("did not begin here"));
+    let here = browser.get(&back).header("cookie", pair).send().await.unwrap();
+    assert_eq!(here.status(), 403);
+    let taken = here.headers()["set-cookie"].to_str().unwrap();
+    assert!(taken.contains("=; Path=/; Max-Age=0"), "{taken}");
+    assert!(here.text().await.unwrap().contains("You did not sign in"));
+    let again = browser.get(&back).header("cookie", pair).send().await.unwrap();
+    assert_eq!(again.status(), 400, "it was used");
+    server.stop().await;
+}
+
+/// Where people sign in at a provider there are no passwords, and nothing to set one with.
+#[tokio::test]
+async fn there_are_no_passwords_beside_a_provider() {
+    let server = in_front_of("https://login.example.com").await;
+    let get = async |path: &str| server.client().get(format!("{}{path}", server.origin)).send().await.unwrap();
+    let page = get("/login").await.text().await.unwrap();
+    assert!(page.contains("Continue with") && !page.contains("type=\"password\""), "{page}");
+    for path in ["/login/link?token=bhl_x", "/account/password"] {
+        let answer = get(path).await;
+        assert!(matches!(answer.status().as_u16(), 404 | 405), "{path}: {}", answer.status());
+    }
+    let form = server.client().post(format!("{}/account/password", server.origin)).header("origin", &server.origin);
+    let answer = form.header("content-type", "application/x-www-form-urlencoded").body("").send().await.unwrap();
+    assert_eq!(answer.status(), 404);
+    server.stop().await;
 }
 
 /// Each refusal is a page that says why in plain words, and nothing was allowed.
