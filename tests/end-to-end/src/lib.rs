@@ -11,6 +11,7 @@
 pub mod browser;
 pub mod conformance;
 pub mod duvo;
+pub mod foreign;
 pub mod hunt;
 pub mod oauth;
 pub mod proxy;
