@@ -13,6 +13,7 @@ pub mod conformance;
 pub mod duvo;
 pub mod foreign;
 pub mod hunt;
+pub mod idp;
 pub mod oauth;
 pub mod proxy;
 pub mod sample;
