@@ -74,6 +74,16 @@ async function signIn(page, { mail, password }) {
   return true;
 }
 
+/** Signs in at the identity provider where its page asks for it; whether it did. */
+async function enterDirectory(page, { mail, password, directory = { name: mail, password } }) {
+  const field = page.getByLabel('Name in the directory');
+  if ((await field.count()) === 0) return false;
+  await field.fill(directory.name);
+  await page.getByLabel('Password in the directory').fill(directory.password);
+  await press(page, page.getByRole('button', { name: 'Enter' }));
+  return true;
+}
+
 async function authorize({ url, ...order }) {
   const { page, seen } = await open(order.person, url);
   const result = await answer(page, seen, new URL(url).origin, order);
@@ -92,7 +102,7 @@ async function answer(page, seen, here, { person, keep, answer = 'allow' }) {
   for (let step = 0; step < 4 && !away(); step += 1) {
     if (seen.status >= 400) return { ...result, refused: seen.status, text: await text(page) };
     const decision = page.getByRole('button', { name: answer === 'allow' ? 'Allow' : 'Deny', exact: true });
-    if (await signIn(page, person)) {
+    if ((await signIn(page, person)) || (await enterDirectory(page, person))) {
       result.signed_in = true;
     } else if ((await decision.count()) > 0) {
       result.consent = await consent(page, keep);
