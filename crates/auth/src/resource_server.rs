@@ -53,7 +53,7 @@ pub enum Judge {
     /// We do, by the issuer's keys.
     Keys,
     /// The issuer does, each time within half a minute.
-    Introspection(Introspector),
+    Introspection(Box<Introspector>),
 }
 
 /// The endpoint towards an authorization server that is not ours.

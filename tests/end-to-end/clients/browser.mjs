@@ -11,7 +11,8 @@
 //   /sign_out    {url, person}: on the account page, signs out, here and where else it is asked. → {url, text}
 //
 // A person is {profile, mail, password, directory?}; each profile has cookies of its own, as two people have two browsers.
-// `directory` is {id, cancels?}: who they are at an identity provider, and whether they think better of it there.
+// `directory` is {name, password, cancels?}: who they are at an identity provider where that is not their mail address, and whether
+// they think better of it there.
 //
 // usage: browser.mjs [RULE…], each rule one of Chromium's --host-resolver-rules, as `MAP mcp.example.com 127.0.0.1:4711`.
 // Names that are mapped have certificates of the test's own, which are not checked.
@@ -77,20 +78,25 @@ async function signIn(page, { mail, password }) {
 }
 
 /** Signs in wherever the page at `here` leads, if it leads anywhere; whether it did. */
-async function signInElsewhere(page, here, { directory }) {
+async function signInElsewhere(page, here, person) {
   const go = page.getByRole('button', { name: /^Continue with / });
   if ((await go.count()) === 0) return false;
   await press(page, go);
-  const there = () => new URL(page.url()).origin !== here;
-  const name = page.getByLabel('Name in the directory');
-  if (there() && (await name.count()) > 0) {
-    await name.fill(directory.id);
-    await page.getByLabel('Password in the directory').fill(`PASSWORD-OF-${directory.id}`);
-    await press(page, page.getByRole('button', { name: directory.cancels ? 'Cancel' : 'Enter', exact: true }));
-  } else if (there()) {
-    // The other make knows its people by a button each. Where neither is there, the provider knew them.
-    await press(page, page.getByRole('button', { name: directory.id, exact: true }));
+  if (new URL(page.url()).origin !== here && !(await enterDirectory(page, person))) {
+    // The other make knows its people by a button each. Where it is not there either, the provider knew them.
+    await press(page, page.getByRole('button', { name: person.directory.name, exact: true }));
   }
+  return true;
+}
+
+/** Signs in at the identity provider where its page asks for it; whether it did. */
+async function enterDirectory(page, { mail, password, directory }) {
+  const field = page.getByLabel('Name in the directory');
+  if ((await field.count()) === 0) return false;
+  const there = directory ?? { name: mail, password };
+  await field.fill(there.name);
+  await page.getByLabel('Password in the directory').fill(there.password);
+  await press(page, page.getByRole('button', { name: there.cancels ? 'Cancel' : 'Enter', exact: true }));
   return true;
 }
 
@@ -112,7 +118,7 @@ async function answer(page, seen, here, { person, keep, answer = 'allow' }) {
   for (let step = 0; step < 4 && !away(); step += 1) {
     if (seen.status >= 400) return { ...result, refused: seen.status, text: await text(page) };
     const decision = page.getByRole('button', { name: answer === 'allow' ? 'Allow' : 'Deny', exact: true });
-    if ((await signIn(page, person)) || (await signInElsewhere(page, here, person))) {
+    if ((await signIn(page, person)) || (await enterDirectory(page, person)) || (await signInElsewhere(page, here, person))) {
       result.signed_in = true;
     } else if ((await decision.count()) > 0) {
       result.consent = await consent(page, keep);

@@ -6,6 +6,7 @@
 //   registration  whether clients can register by themselves (RFC 7591); default false
 //   claims_in     "id_token" | "userinfo": where mail, name and groups are to be found; default "id_token"
 //   algorithm     what ID tokens and JWT access tokens are signed with; default "RS256"
+//   access_tokens "jwt" | "opaque": of what form those are that name a resource; default "jwt"
 //
 // Clients may ask for a JWT access token by `resource` (RFC 8707): the audience is the resource, the claims are the person's.
 //
@@ -19,7 +20,7 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import Provider, { errors, interactionPolicy } from 'oidc-provider';
 
-const { people, registration = false, claims_in = 'id_token', algorithm = 'RS256' } = JSON.parse(process.argv[2]);
+const { people, registration = false, claims_in = 'id_token', algorithm = 'RS256', access_tokens = 'jwt' } = JSON.parse(process.argv[2]);
 const CLAIMS = ['email', 'email_verified', 'name', 'groups', 'preferred_username'];
 
 const machine = Date.now;
@@ -106,7 +107,7 @@ const configuration = keys => ({
       getResourceServerInfo: (_context, resource) => ({
         audience: resource,
         scope: 'tools:read tools:write',
-        accessTokenFormat: 'jwt',
+        accessTokenFormat: access_tokens,
         accessTokenTTL: 900,
         jwt: { sign: { alg: algorithm } },
       }),
@@ -118,9 +119,10 @@ const configuration = keys => ({
   },
 });
 
+/** Nobody is asked for consent but where a client wants it (`prompt=consent`, as with `offline_access`). */
 function policy() {
   const prompts = interactionPolicy.base();
-  prompts.remove('consent');
+  prompts.get('consent').checks.clear();
   return prompts;
 }
 
@@ -133,6 +135,8 @@ const form = fault => page('Directory', `<p role="alert">${escaped(fault)}</p><f
 /** The sign-in page, and what was entered there. */
 async function signIn(request, response) {
   const answer = fault => response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(form(fault));
+  const { prompt } = await provider.interactionDetails(request, response);
+  if (prompt.name === 'consent') return provider.interactionFinished(request, response, { consent: {} });
   if (request.method !== 'POST') return answer('');
   const entered = new URLSearchParams(await body(request));
   if (entered.get('do') === 'cancel') {
@@ -142,7 +146,7 @@ async function signIn(request, response) {
   const id = entered.get('id');
   const right = known(id) && entered.get('password') === (people[id].password ?? `PASSWORD-OF-${id}`);
   if (!right) return answer('Name and password do not belong together.');
-  return provider.interactionFinished(request, response, { login: { accountId: id, remember: false } });
+  return provider.interactionFinished(request, response, { login: { accountId: id, remember: false }, consent: {} });
 }
 
 async function body(request) {

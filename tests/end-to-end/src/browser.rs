@@ -17,37 +17,35 @@ pub struct Person {
     pub mail: &'static str,
     /// Their password.
     pub password: &'static str,
-    /// Who they are at an identity provider.
+    /// Who they are at an identity provider; `None` for the same as here.
     pub directory: Option<Directory>,
 }
 
 /// Somebody at an identity provider.
 #[derive(Debug, Clone, Copy)]
 pub struct Directory {
-    /// Their `sub`.
-    pub id: &'static str,
+    /// By which name they sign in there.
+    pub name: &'static str,
+    /// And with which password.
+    pub password: &'static str,
     /// They press Cancel there.
     pub cancels: bool,
 }
 
 /// Two teammates.
-pub const ALICE: Person = Person {
-    mail: "alice@example.com",
-    password: "correct horse battery staple",
-    directory: Some(Directory { id: "alice", cancels: false }),
-};
+pub const ALICE: Person =
+    Person { mail: "alice@example.com", password: "correct horse battery staple", directory: None };
 /// The other one.
-pub const BOB: Person = Person {
-    mail: "bob@example.com",
-    password: "a quiet evening by the harbour",
-    directory: Some(Directory { id: "bob", cancels: false }),
-};
+pub const BOB: Person =
+    Person { mail: "bob@example.com", password: "a quiet evening by the harbour", directory: None };
 
 impl Person {
     /// As the scripts take them.
     #[must_use]
     pub fn to_json(self) -> Value {
-        let directory = self.directory.map(|Directory { id, cancels }| json!({"id": id, "cancels": cancels}));
+        let directory = self.directory.map(|Directory { name, password, cancels }| {
+            json!({"name": name, "password": password, "cancels": cancels})
+        });
         json!({"profile": self.mail, "mail": self.mail, "password": self.password, "directory": directory})
     }
 }

@@ -11,6 +11,7 @@
 pub mod browser;
 pub mod conformance;
 pub mod duvo;
+pub mod foreign;
 pub mod hunt;
 pub mod idp;
 pub mod oauth;

@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use bridgehead_end_to_end::{
-    browser::{ALICE, Answer, BOB, Browser, Directory, Person},
+    browser::{self, Answer, Browser, Directory, Person},
     idp::{self, Idp},
     oauth,
     signing_in::{Client, Script},
@@ -26,6 +26,13 @@ use url::Url;
 /// Longer than an access token lives.
 const LATER: Duration = Duration::from_secs(16 * 60);
 const SECRET: &str = "a secret of Bridgehead, with : and & in it";
+
+const fn at_the_provider(name: &'static str, password: &'static str) -> Option<Directory> {
+    Some(Directory { name, password, cancels: false })
+}
+
+const ALICE: Person = Person { directory: at_the_provider("alice", "PASSWORD-OF-alice"), ..browser::ALICE };
+const BOB: Person = Person { directory: at_the_provider("bob", "PASSWORD-OF-bob"), ..browser::BOB };
 
 /// Two teammates, and what their groups let them do here.
 fn people() -> Value {
@@ -237,7 +244,7 @@ async fn whoever_is_refused_reads_why() {
     let server = registered_at(&idp).await;
     let browser = Browser::start(&[]).await;
     let url = asking(&server).await;
-    let cancels = Person { directory: Some(Directory { id: "bob", cancels: true }), ..BOB };
+    let cancels = Person { directory: BOB.directory.map(|bob| Directory { cancels: true, ..bob }), ..BOB };
     let refused = browser.authorize(cancels, &url, Answer::Allow).await;
     assert!(refused["text"].as_str().unwrap().contains("You did not sign in"), "{refused}");
 

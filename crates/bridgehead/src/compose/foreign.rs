@@ -40,7 +40,8 @@ pub(super) fn resource_server(
     let judge = match &foreign.introspection {
         Some(client) => {
             let fingerprints = around.keyring.fingerprints.clone();
-            Judge::Introspection(Introspector::new(remote.clone(), client.clone(), resource.audience(), fingerprints))
+            let introspector = Introspector::new(remote.clone(), client.clone(), resource.audience(), fingerprints);
+            Judge::Introspection(Box::new(introspector))
         }
         None => Judge::Keys,
     };

@@ -216,12 +216,11 @@ impl DuvoEntry {
     fn of_foreign(issuer: &str, registration: ForeignRegistration, scopes: &str) -> Self {
         let (authentication, each) = match registration {
             ForeignRegistration::ByThemselves => {
-                ("OAuth, found automatically", "Signs in at the service below. No client id and no secret is needed.")
+                ("OAuth, found automatically", "Signs in there. No client id and no secret is needed.")
             }
-            ForeignRegistration::ByHand | ForeignRegistration::Unknown => (
-                "OAuth, with a client id and a secret",
-                "Enters the client id and the secret, and signs in at the service below.",
-            ),
+            ForeignRegistration::ByHand | ForeignRegistration::Unknown => {
+                ("OAuth, with a client id and a secret", "Enters the client id and the secret, and signs in there.")
+            }
         };
         let entry = Self::new(authentication, each).with("Sign-in by", issuer);
         let before = match registration {
