@@ -36,16 +36,15 @@ pub struct Directory {
 pub const ALICE: Person =
     Person { mail: "alice@example.com", password: "correct horse battery staple", directory: None };
 /// The other one.
-pub const BOB: Person =
-    Person { mail: "bob@example.com", password: "a quiet evening by the harbour", directory: None };
+pub const BOB: Person = Person { mail: "bob@example.com", password: "a quiet evening by the harbour", directory: None };
 
 impl Person {
     /// As the scripts take them.
     #[must_use]
     pub fn to_json(self) -> Value {
-        let directory = self.directory.map(|Directory { name, password, cancels }| {
-            json!({"name": name, "password": password, "cancels": cancels})
-        });
+        let directory = self.directory.map(
+            |Directory { name, password, cancels }| json!({"name": name, "password": password, "cancels": cancels}),
+        );
         json!({"profile": self.mail, "mail": self.mail, "password": self.password, "directory": directory})
     }
 }
