@@ -111,7 +111,7 @@ async fn a_flood_that_goes_away_keeps_nobody_out() {
 }
 
 fn id_expected() -> Expected {
-    let kind = TokenKind::Id { client_id: "us".to_owned(), nonce: "n-1".to_owned() };
+    let kind = TokenKind::Id { client_id: "us".to_owned(), nonce: Some("n-1".to_owned()) };
     Expected { algorithms: SigningAlgorithm::all(), kind }
 }
 
