@@ -14,11 +14,17 @@ pub mod certificates;
 pub mod credentials;
 pub mod denied;
 pub mod error;
+mod fetched;
 pub mod issuer;
+mod jwt;
 pub mod keys;
 mod last_use;
 pub mod mode;
 pub mod probe;
+pub mod provider;
+mod recent;
+pub mod remote;
+pub mod resource_server;
 pub mod secrets;
 pub mod text;
 pub mod trace;
@@ -35,6 +41,7 @@ pub use credentials::{CredentialStore, UpstreamCredentials};
 pub use denied::{Denied, Malformation, RejectionKind};
 pub use error::StoreError;
 pub use issuer::{Issuer, IssuerParts, IssuerSettings, IssuerStore};
+pub use jwt::SigningAlgorithm;
 pub use keys::{
     CreateError, Insertion, IssuedKeys, KeyHeader, KeyHeaderError, KeyId, KeyIdError, KeyRecord, KeyStore, KeyText,
     KeyTextError, NewKey, Revocation,
@@ -42,11 +49,14 @@ pub use keys::{
 pub use mode::{
     HandedThrough, Mode, Modes, Rejection,
     api_key::ApiKeyMode,
+    foreign::ForeignMode,
     headers::{CallerHeaders, CallerHeadersError, HeadersMode},
     oauth::OAuthMode,
     open::OpenMode,
 };
 pub use probe::{Probe, ProbeAnswer, ProbeFailure, Remembered, RememberedFor};
+pub use remote::{RemoteError, RemoteIssuer};
+pub use resource_server::{Judge, ResourceServer, ResourceSettings};
 pub use secrets::{
     Fingerprint, Fingerprints, IssuerKeys, KeyHash, KeyVersion, LoadedKeys, Peppers, PurposeKeys, RootKeys, Sealed,
     SecretsError, SecretsWarning, Unopenable, Vault,

@@ -4,15 +4,18 @@ use std::{fmt::Write, net::SocketAddr, path::Path, sync::Arc};
 
 use bridgehead_auth::{
     CallerHeaders, KeyHeader,
+    issuer::Preset,
+    provider::RedirectUris,
+    remote::IssuerUrl,
     users::{FirstAdministrator, LINK_PATH},
 };
 use bridgehead_core::{Catalog, Secret};
 
 use crate::{
-    compose::Composed,
+    compose::{Composed, ForeignClients},
     config::{
         Settings,
-        settings::{ModeSettings, RegistrationPolicy},
+        settings::{ModeSettings, ProviderSettings, RegistrationPolicy},
     },
 };
 
@@ -38,6 +41,8 @@ pub(crate) struct FirstRun {
     pub(crate) key: Option<Secret>,
     /// How the first administrator gets in; `None` where nobody signs in by OAuth.
     pub(crate) administrator: Option<FirstAdministrator>,
+    /// How clients get to be known to an authorization server that is not ours, where there is one.
+    pub(crate) foreign_clients: Option<ForeignClients>,
 }
 
 impl<'a> Facts<'a> {
@@ -115,7 +120,12 @@ fn sign_in(text: &mut String, facts: &Facts<'_>) {
     if let Some(first) = &facts.first.administrator {
         administrator(text, facts, first);
     }
-    if let (Some(config), true) = (facts.config, modes.iter().any(ModeSettings::is_handed_through)) {
+    if let Some(login) = facts.settings.auth.login() {
+        at_the_provider(text, facts, login);
+    }
+    let from_elsewhere =
+        |mode: &ModeSettings| mode.is_handed_through() || matches!(mode, ModeSettings::ForeignOAuth(_));
+    if let (Some(config), true) = (facts.config, modes.iter().any(from_elsewhere)) {
         line(text, "Cut off", &format!("bridgehead keys revoke SUBJECT -c {}", config.display()));
         line(text, "", "SUBJECT is the caller as the audit in the log names them");
     }
@@ -145,6 +155,15 @@ fn administrator(text: &mut String, facts: &Facts<'_>, first: &FirstAdministrato
     }
 }
 
+/// Where teammates log in, and what has to be registered there.
+fn at_the_provider(text: &mut String, facts: &Facts<'_>, login: &ProviderSettings) {
+    line(text, "Log in", &format!("at {}; there is no list of people here", login.issuer));
+    let RedirectUris { sign_in, sign_out } = RedirectUris::of(&facts.public_url);
+    line(text, "", &format!("registered there as `{}`, with these redirect URIs:", login.client.id));
+    line(text, "", &sign_in);
+    line(text, "", &format!("{sign_out} (after signing out)"));
+}
+
 /// How one signs in by a mode, with the headers it wants.
 fn way_in(mode: &ModeSettings) -> String {
     match mode {
@@ -167,6 +186,7 @@ fn way_in(mode: &ModeSettings) -> String {
                 "OAuth, for clients made with `bridgehead clients add`; each teammate signs in".to_owned()
             }
         },
+        ModeSettings::ForeignOAuth(settings) => format!("OAuth at {}; each teammate signs in there", settings.issuer),
     }
 }
 
@@ -197,13 +217,13 @@ fn create_commands(facts: &Facts<'_>) -> Vec<String> {
         ModeSettings::Headers(settings) => {
             settings.headers.required().iter().map(|header| create(Some(header))).collect()
         }
-        ModeSettings::OAuth(_) => Vec::new(),
+        ModeSettings::OAuth(_) | ModeSettings::ForeignOAuth(_) => Vec::new(),
     };
     facts.settings.auth.modes().iter().filter(|mode| mode.is_issued()).flat_map(of_mode).collect()
 }
 
 /// What to choose and enter in Duvo for a mode.
-fn method(mode: &ModeSettings) -> String {
+fn method(mode: &ModeSettings, first: &FirstRun) -> String {
     let own = if mode.is_handed_through() { " of the system behind" } else { "" };
     match mode {
         ModeSettings::ApiKey(settings) if settings.header.is_bearer() => {
@@ -222,6 +242,14 @@ fn method(mode: &ModeSettings) -> String {
                 "OAuth, with the id and secret that `bridgehead clients add --preset duvo` prints".to_owned()
             }
         },
+        ModeSettings::ForeignOAuth(settings) => match &first.foreign_clients {
+            Some(ForeignClients::ByThemselves) => {
+                "OAuth; client id and secret stay empty; each teammate signs in there".to_owned()
+            }
+            Some(ForeignClients::ByHand | ForeignClients::Unknown(_)) | None => {
+                format!("OAuth, with the id and secret of a client that you register at {}", settings.issuer.host())
+            }
+        },
     }
 }
 
@@ -233,11 +261,43 @@ fn in_duvo(text: &mut String, facts: &Facts<'_>) {
     }
     for (index, mode) in modes.iter().enumerate() {
         let label = if index == 0 { "authentication" } else { "or" };
-        line(text, "", &format!("{label}: {}", method(mode)));
+        line(text, "", &format!("{label}: {}", method(mode, facts.first)));
+    }
+    if let (Some(foreign), Some(clients)) = (facts.settings.auth.foreign_oauth(), &facts.first.foreign_clients) {
+        at_another_server(text, &foreign.issuer, clients);
     }
     if facts.loopback && facts.endpoint_url.starts_with("http://") {
         line(text, "", "Duvo calls from the internet, over HTTPS: this address is for this machine alone.");
         line(text, "", "Put a TLS proxy in front and set server.public_url to the address it has outside.");
+    }
+}
+
+/// What has to be done at an authorization server that is not ours, before anybody can connect.
+fn at_another_server(text: &mut String, issuer: &IssuerUrl, clients: &ForeignClients) {
+    match clients {
+        ForeignClients::ByThemselves => return,
+        ForeignClients::ByHand => {
+            line(
+                text,
+                "",
+                &format!(
+                    "{} registers no client by itself. There, register one with this redirect URI:",
+                    issuer.host()
+                ),
+            );
+        }
+        ForeignClients::Unknown(why) => {
+            line(text, "", "The authorization server cannot be asked: nobody can sign in until it answers.");
+            line(text, "", why);
+            line(text, "", "Unless clients register there by themselves, register one with this redirect URI:");
+        }
+    }
+    for redirect in Preset::Duvo.redirect_uris() {
+        line(text, "", redirect);
+    }
+    if *clients == ForeignClients::ByHand {
+        line(text, "", "To enter nothing, let clients register here and teammates log in there: in [auth.oauth],");
+        line(text, "", &format!("issuer = \"builtin\" and login = {{ issuer = \"{issuer}\", client_id = … }}"));
     }
 }
 

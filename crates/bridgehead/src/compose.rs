@@ -9,9 +9,12 @@ mod connect;
 mod credentials;
 mod effects;
 mod fetch;
+mod foreign;
 mod issuer;
 mod modes;
 mod probe;
+mod provider;
+mod remote;
 mod signal;
 mod sources;
 mod tls;
@@ -19,9 +22,9 @@ mod tls;
 use std::{net::SocketAddr, sync::Arc};
 
 use bridgehead_auth::{
-    CreateError, CsrfTokens, Fingerprints, IssuedKeys, Issuer, KeyVersion, NewKey, Peppers, Probe, RootKeys,
-    SecretsError, Sessions, StoreError, SubjectBlocks, Trace, UpstreamCredentials, Users, Vault,
-    issuer::IssuerSettingsError,
+    CreateError, CsrfTokens, Fingerprints, IssuedKeys, Issuer, KeyVersion, NewKey, Peppers, Probe, ResourceServer,
+    RootKeys, SecretsError, Sessions, StoreError, SubjectBlocks, Trace, UpstreamCredentials, Users, Vault,
+    issuer::IssuerSettingsError, provider::Provider,
 };
 use bridgehead_core::{
     AuditSink, CallerCredentials, Catalog, Clock, Endpoint, EndpointId, NoVaults, OsRandomness, Pipeline, Randomness,
@@ -49,6 +52,7 @@ use crate::{
 pub use audit_log::AuditLog;
 pub use credentials::for_commands as credentials_for_commands;
 pub use effects::effects;
+pub(crate) use foreign::ForeignClients;
 pub use issuer::for_commands as issuer_for_commands;
 pub use signal::told_to_stop;
 pub use sources::description;
@@ -336,10 +340,12 @@ pub struct Composed {
     pub keyring: Keyring,
     /// The tools and the pipeline in front of them.
     pub endpoint: Arc<Endpoint>,
-    /// The authorization server, where teammates sign in by OAuth.
+    /// The built-in authorization server, where teammates sign in there.
     pub issuer: Option<Arc<Issuer>>,
     /// What teammates entered or connected for systems behind.
     pub credentials: UpstreamCredentials,
+    /// The endpoint towards an authorization server that is not ours.
+    pub resource: Option<Arc<ResourceServer>>,
     bound: Bound,
     admin: Option<Bound>,
     tls: Option<tls::Opened>,
@@ -383,15 +389,20 @@ pub async fn compose(
     let pipeline = Pipeline::with_shield(ambient.clock.clone(), Arc::new(audit), shield).with_effects(effects);
     let endpoint =
         Arc::new(Endpoint::new(id.clone(), settings.name.clone(), settings.instructions.clone(), catalog, pipeline));
-    let issuer = issuer::issuer(
+    let around = issuer::Around { ambient, keyring: &keyring };
+    let provider = provider::provider(settings, &server.public_url, &around);
+    let issuer = issuer::issuer(settings, places, &server.public_url, &endpoint, provider.as_ref(), &around)?;
+    let resource = foreign::resource_server(settings, places, &server.public_url, &endpoint, &around)?;
+    let around = modes::Around {
         settings,
         places,
-        &server.public_url,
-        &endpoint,
-        &issuer::Around { ambient, keyring: &keyring },
-    )?;
-    let around =
-        modes::Around { settings, places, ambient, keyring: &keyring, from_code: &from_code, issuer: issuer.as_ref() };
+        ambient,
+        keyring: &keyring,
+        from_code: &from_code,
+        issuer: issuer.as_ref(),
+        provider: provider.as_ref(),
+        resource: resource.as_ref(),
+    };
     let modes = Arc::new(modes::modes(&around, &id)?);
     let admin = bind_one_more(settings.server.admin_listen).await?;
     let http = bind_one_more(settings.server.tls.as_ref().and_then(|tls| tls.http_listen)).await?;
@@ -415,8 +426,9 @@ pub async fn compose(
     let parts = Parts {
         endpoint: endpoint.clone(),
         modes,
-        sign_in: issuer.clone().map(|issuer| sign_in(settings, issuer, &keyring, &credentials)),
-        connect: connect::parts(&settings.auth),
+        sign_in: issuer.clone().map(|issuer| sign_in(settings, issuer, provider, &keyring, &credentials)),
+        resource: resource.clone(),
+        connect: connect::parts(&settings.auth, resource.as_deref()),
         readiness,
         metrics,
         clock: ambient.clock.clone(),
@@ -424,12 +436,13 @@ pub async fn compose(
     };
     let app = App::new(&server, bound.address(), parts);
     let clock = ambient.clock.clone();
-    Ok(Composed { app, keyring, endpoint, issuer, credentials, bound, admin, tls, http, clock })
+    Ok(Composed { app, keyring, endpoint, issuer, resource, credentials, bound, admin, tls, http, clock })
 }
 
 fn sign_in(
     settings: &Settings,
     issuer: Arc<Issuer>,
+    provider: Option<Arc<Provider>>,
     keyring: &Keyring,
     credentials: &UpstreamCredentials,
 ) -> SignInParts {
@@ -446,7 +459,9 @@ fn sign_in(
         sessions: keyring.sessions.clone(),
         csrf: keyring.csrf.clone(),
         trace: keyring.trace.clone(),
-        keys: own_keys,
+        // Nobody would ask the provider whether whoever made a key may still use it.
+        keys: own_keys.filter(|_| provider.is_none()),
+        provider,
         credentials: credentials.clone(),
     }
 }
@@ -500,16 +515,21 @@ impl Composed {
         self.http.as_ref().map(Bound::address)
     }
 
-    /// How the first ones get in, where nobody does yet: to be printed once, and never logged.
+    /// How the first ones get in, where nobody does yet, to be printed once and never logged; and how
+    /// clients get to be known to an authorization server that is not ours.
     ///
     /// # Errors
     /// The store cannot be read or written.
     pub(crate) async fn first_run(&self, settings: &Settings, ambient: &Ambient) -> Result<FirstRun, ComposeError> {
         let administrator = match settings.auth.oauth() {
-            Some(_) => Some(self.keyring.users.first_administrator().await?),
+            Some(oauth) if oauth.login.is_none() => Some(self.keyring.users.first_administrator().await?),
+            Some(_) | None => None,
+        };
+        let foreign_clients = match &self.resource {
+            Some(resource) => Some(foreign::look(resource).await),
             None => None,
         };
-        Ok(FirstRun { key: self.first_key(settings, ambient).await?, administrator })
+        Ok(FirstRun { key: self.first_key(settings, ambient).await?, administrator, foreign_clients })
     }
 
     /// On loopback with an empty store, whoever starts the server is the one who wants to try it:
@@ -537,7 +557,7 @@ impl Composed {
 
     /// Serves until `shutdown` fires and running calls have ended, then gives back what is held.
     pub async fn serve(self, shutdown: CancellationToken) {
-        let Self { app, keyring, endpoint, issuer, credentials, bound, admin, tls, http, clock } = self;
+        let Self { app, keyring, endpoint, issuer, resource: _, credentials, bound, admin, tls, http, clock } = self;
         let (tls, keep_fresh) = tls.map(|opened| (opened.tls, opened.keep_fresh)).unzip();
         let admin = async {
             if let Some(admin) = admin {

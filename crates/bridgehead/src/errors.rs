@@ -3,7 +3,7 @@
 
 use std::{error::Error, fmt::Write};
 
-use bridgehead_auth::{Denied, Malformation, ProbeFailure, StoreError};
+use bridgehead_auth::{Denied, Malformation, ProbeFailure, RemoteError, StoreError, remote::TokenFault};
 use bridgehead_core::{CallError, Fault, OwnCode, UpstreamCode};
 use bridgehead_server::http::RequestRefusal;
 use bridgehead_sources::http::reference::{self, Judgement, Row};
@@ -241,7 +241,7 @@ fn sign_in(text: &mut String) {
 fn one_of_each() -> Vec<Denied> {
     let at = jiff::Timestamp::UNIX_EPOCH;
     let name = String::new;
-    vec![
+    let mut all = vec![
         Denied::Missing,
         Denied::Incomplete { missing: vec![name()] },
         Denied::Unrecognised,
@@ -263,6 +263,33 @@ fn one_of_each() -> Vec<Denied> {
         Denied::Malformed(Malformation::NoToken),
         Denied::StoreUnavailable(StoreError::Unavailable { store: name(), what: name(), cause: None }),
         Denied::JudgeUnavailable(ProbeFailure::Unusable { what: name() }),
+        Denied::IssuerUnavailable(RemoteError::Lacks { issuer: name(), member: "" }),
+    ];
+    all.extend(each_token_fault().into_iter().map(Denied::Token));
+    all
+}
+
+/// All that can be wrong with an access token of an authorization server that is not ours.
+fn each_token_fault() -> Vec<TokenFault> {
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    let name = String::new;
+    vec![
+        TokenFault::NotAJwt,
+        TokenFault::TooLong,
+        TokenFault::OtherIssuer { expected: name() },
+        TokenFault::Unsigned,
+        TokenFault::Algorithm { taken: name() },
+        TokenFault::Critical,
+        TokenFault::OtherKind { expected: "" },
+        TokenFault::UnknownKey,
+        TokenFault::Signature,
+        TokenFault::OtherAudience { expected: name() },
+        TokenFault::Bound,
+        TokenFault::Expired { at },
+        TokenFault::NotYetValid { from: at },
+        TokenFault::Claim { claim: name() },
+        TokenFault::Unverified,
+        TokenFault::Inactive,
     ]
 }
 
@@ -291,6 +318,45 @@ fn meaning(denied: &Denied) -> &'static str {
         Denied::Malformed(_) => "The credentials do not have the form that HTTP wants.",
         Denied::StoreUnavailable(_) => "The store does not answer.",
         Denied::JudgeUnavailable(_) => "The system behind that judges credentials gives no answer that can be used.",
+        Denied::IssuerUnavailable(_) => {
+            "The authorization server, which is not ours, gives no answer that can be used."
+        }
+        Denied::Token(fault) => meaning_of_token(fault),
+    }
+}
+
+/// A new fault belongs into [`each_token_fault`] as well.
+const fn meaning_of_token(fault: &TokenFault) -> &'static str {
+    match fault {
+        TokenFault::NotAJwt => "What was presented is no JWT, and access tokens of the authorization server are.",
+        TokenFault::TooLong => "The access token is longer than 16 KiB.",
+        TokenFault::OtherIssuer { .. } => "The access token names another issuer than `auth.oauth.issuer`.",
+        TokenFault::Unsigned => "The access token is not signed.",
+        TokenFault::Algorithm { .. } => {
+            "The access token is signed with an algorithm that `auth.oauth.algorithms` does not name."
+        }
+        TokenFault::Critical => "The header of the access token has `crit`.",
+        TokenFault::OtherKind { .. } => {
+            "What was presented says that it is another kind of token: an ID token, a refresh token."
+        }
+        TokenFault::UnknownKey => {
+            "The authorization server has no key of that id and algorithm, even when asked again."
+        }
+        TokenFault::Signature => "The signature of the access token is not good.",
+        TokenFault::OtherAudience { .. } => "The access token is for another audience than `auth.oauth.audience`.",
+        TokenFault::Bound => {
+            "The access token is bound to a key of the client's (DPoP, mutual TLS), which is not checked here."
+        }
+        TokenFault::Expired { .. } => {
+            "The access token is over, more than a minute ago: the application has to renew it."
+        }
+        TokenFault::NotYetValid { .. } => "The access token is not good yet, by more than a minute: a clock is wrong.",
+        TokenFault::Claim { .. } => "A claim of the access token is missing or of another type; the message names it.",
+        TokenFault::Unverified => {
+            "`auth.oauth.subject_claim` is `email`, and the token does not say that the address is verified."
+        }
+        TokenFault::Nonce => "An ID token for another sign-in.",
+        TokenFault::Inactive => "The authorization server says that the token is not good (any more).",
     }
 }
 

@@ -19,7 +19,7 @@ use http::header;
 use crate::{
     browser::{self, PostedForm, Visit},
     http::body,
-    login::SIGNED_OUT,
+    login::{self, SIGNED_OUT},
     oauth::AuthorizationServer,
     pages::{self, AccountNotice, ApiKeys, Fault, KeyFault, LocalPath, PasswordChange, View, paths},
 };
@@ -84,7 +84,7 @@ async fn shown(server: &AuthorizationServer, session: &Session, shown: Shown<'_>
         csrf: Secret::new(server.csrf.issue(&CsrfBinding::session(session), &[FORMS])),
         connections,
         keys: keys.map(|keys| ApiKeys { keys, label: label.unwrap_or_default(), fault }),
-        password: Some(shown.password.unwrap_or_else(|| password::form(false, None))),
+        password: server.provider.is_none().then(|| shown.password.unwrap_or_else(|| password::form(false, None))),
         notice,
     };
     Ok(page.page().into_response())
@@ -132,7 +132,12 @@ async fn sign_out(State(server): State<AuthorizationServer>, request: Request) -
         target: "audit", event = "signed_out", subject = %session.user.address, session = %session.id,
         "a teammate signed out"
     );
-    let mut response = browser::see_other(&browser::local(&format!("{}?{SIGNED_OUT}", paths::SIGN_IN)));
+    let there = match &server.provider {
+        Some(provider) => login::sign_out(&server, provider, &session.user.address).await,
+        None => None,
+    };
+    let here = || browser::see_other(&browser::local(&format!("{}?{SIGNED_OUT}", paths::SIGN_IN)));
+    let mut response = there.unwrap_or_else(here);
     if let Some(cookie) = server.cookie.clear() {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

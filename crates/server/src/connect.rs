@@ -8,6 +8,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
+use bridgehead_auth::ResourceServer;
 use bridgehead_core::{Catalog, Endpoint};
 use bridgehead_lint::{Subject, lint};
 use url::{Host, Url};
@@ -15,7 +16,7 @@ use url::{Host, Url};
 use crate::{
     browser::Visit,
     oauth::AuthorizationServer,
-    pages::{Connect, Reach, Site, ToolLine, View, WayIn},
+    pages::{Connect, ForeignRegistration, Reach, Site, ToolLine, View, WayIn},
 };
 
 /// What the page says of the ways in.
@@ -37,6 +38,7 @@ pub(crate) struct ConnectPage {
     pub(crate) reach: Reach,
     pub(crate) server: Option<AuthorizationServer>,
     pub(crate) lines: Arc<Lines>,
+    pub(crate) resource: Option<Arc<ResourceServer>>,
 }
 
 /// The tools as the page shows them, made once for each catalog: for a grade, each is looked at beside all
@@ -57,11 +59,38 @@ pub(crate) async fn page(State(page): State<ConnectPage>, request: Request) -> R
         instructions: page.endpoint.instructions.clone(),
         endpoint_url: page.endpoint_url.clone(),
         reach: page.reach,
-        ways_in: page.parts.ways_in.clone(),
+        ways_in: page.ways_in().await,
         accounts: page.server.is_some(),
+        own_keys: page.server.as_ref().is_some_and(|server| server.keys.is_some()),
         tools: (page.parts.public_tools || signed_in).then(|| page.lines.of(page.endpoint.catalog())),
     };
     view.page().into_response()
+}
+
+impl ConnectPage {
+    /// The ways in, with what an authorization server that is not ours says of clients by now.
+    async fn ways_in(&self) -> Vec<WayIn> {
+        let mut ways = self.parts.ways_in.clone();
+        if let Some(resource) = &self.resource {
+            let found = ForeignRegistration::at(resource).await;
+            for way in &mut ways {
+                if let WayIn::ForeignOAuth { registration, .. } = way {
+                    *registration = found;
+                }
+            }
+        }
+        ways
+    }
+}
+
+impl ForeignRegistration {
+    async fn at(resource: &ResourceServer) -> Self {
+        match resource.issuer().metadata().await {
+            Ok(metadata) if metadata.registers_clients() => Self::ByThemselves,
+            Ok(_) => Self::ByHand,
+            Err(_) => Self::Unknown,
+        }
+    }
 }
 
 impl Lines {

@@ -19,6 +19,7 @@ mod moment;
 mod password;
 mod scopes;
 mod sign_in;
+mod sign_in_elsewhere;
 
 #[cfg(any(test, feature = "samples"))]
 pub mod samples;
@@ -38,7 +39,7 @@ pub use account::{
     NewApiKey, PasswordChange,
 };
 pub use client::{Client, ClientName, Destination, Identity};
-pub use connect::{ClientRegistration, Connect, Reach, ToolLine, ValuesFrom, WayIn};
+pub use connect::{ClientRegistration, Connect, ForeignRegistration, Reach, ToolLine, ValuesFrom, WayIn};
 pub use consent::{Consent, MissingCredential, OptionalScope};
 pub use credential::{Credential, CredentialForm, CredentialNotice, FormField, NotConnected, StoredCredential};
 pub use fault::{Fault, FaultPage};
@@ -46,10 +47,12 @@ pub use go_back::{Answer, GoBack};
 pub use moment::Wait;
 pub use password::{LinkGone, LinkPurpose, LinkState, PasswordFault, SetPassword};
 pub use sign_in::{SignIn, SignInFault, SignInNotice};
+pub use sign_in_elsewhere::{NotSignedIn, NotSignedInBecause, SignInElsewhere, SignedOut};
 
 /// Where the forms and links on the pages lead. The router uses the same constants.
 pub mod paths {
-    /// GET shows [`SignIn`](super::SignIn); POST takes `mail`, `password` and, hidden, `next`.
+    /// GET shows [`SignIn`](super::SignIn); POST takes `mail`, `password` and, hidden, `next`. Where people
+    /// sign in at a provider, GET shows [`SignInElsewhere`](super::SignInElsewhere), and POST takes `next` and `as`.
     pub const SIGN_IN: &str = "/login";
     /// GET with `?token=` shows [`SetPassword`](super::SetPassword); POST takes `password`,
     /// `repeat` and, hidden, `token`.

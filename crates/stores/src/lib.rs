@@ -9,6 +9,7 @@ mod certificate_row;
 pub mod contract;
 mod credential_row;
 mod effect_row;
+mod identity_row;
 mod issuer_row;
 mod key_row;
 pub mod memory;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 
 use bridgehead_auth::{
     CertificateStore, CredentialStore, IssuerStore, KeyStore, SessionStore, StoreError, SubjectStore, TraceStore,
-    UserStore,
+    UserStore, provider::IdentityStore,
 };
 
 use bridgehead_core::EffectStore;
@@ -45,6 +46,8 @@ pub struct Store {
     pub users: Arc<dyn UserStore>,
     /// Browser sessions.
     pub sessions: Arc<dyn SessionStore>,
+    /// Who of an identity provider is which user.
+    pub identities: Arc<dyn IdentityStore>,
     /// Steps of connection attempts.
     pub trace: Arc<dyn TraceStore>,
     /// What the authorization server remembers.
@@ -108,6 +111,7 @@ impl Store {
             + SubjectStore
             + UserStore
             + SessionStore
+            + IdentityStore
             + TraceStore
             + IssuerStore
             + CertificateStore
@@ -119,6 +123,7 @@ impl Store {
             subjects: shared.clone(),
             users: shared.clone(),
             sessions: shared.clone(),
+            identities: shared.clone(),
             trace: shared.clone(),
             issuer: shared.clone(),
             certificates: shared.clone(),

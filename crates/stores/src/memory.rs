@@ -3,6 +3,7 @@
 mod certificates;
 mod credentials;
 mod effects;
+mod identities;
 mod issuer;
 mod people;
 mod trace;
@@ -144,6 +145,7 @@ mod tests {
         let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn SubjectStore>));
         crate::contract::subject_store(make).await.unwrap();
         crate::contract::people_stores(|| ready(Ok(Arc::new(Memory::default())))).await.unwrap();
+        crate::contract::identity_store(|| ready(Ok(Arc::new(Memory::default())))).await.unwrap();
         crate::contract::trace_store(|| ready(Ok(Arc::new(Memory::default()) as Arc<dyn TraceStore>))).await.unwrap();
         let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn IssuerStore>));
         crate::contract::issuer_store(make).await.unwrap();

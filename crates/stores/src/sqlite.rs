@@ -5,6 +5,7 @@ mod certificates;
 mod credentials;
 mod effects;
 mod error;
+mod identities;
 mod issuer;
 mod keys;
 mod migrations;

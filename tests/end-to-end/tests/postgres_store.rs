@@ -49,6 +49,7 @@ async fn postgres_keeps_the_contract() {
     let make = || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn SubjectStore>) };
     contract::subject_store(make).await.unwrap();
     contract::people_stores(|| async { open(&Database::empty().await).await.map(Arc::new) }).await.unwrap();
+    contract::identity_store(|| async { open(&Database::empty().await).await.map(Arc::new) }).await.unwrap();
     let make = || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn TraceStore>) };
     contract::trace_store(make).await.unwrap();
     let make = || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn IssuerStore>) };

@@ -4,7 +4,9 @@
 
 mod auth;
 mod credential;
+mod foreign;
 mod http;
+mod login;
 mod openapi;
 mod policy;
 mod server;

@@ -77,7 +77,10 @@ impl ServerHandler for Handler {
         let tools = catalog
             .entries()
             .iter()
-            .filter(|entry| matches!(caller.sign_in, SignIn::OAuth { .. }) || permit(&caller, &entry.tool).is_ok())
+            .filter(|entry| {
+                matches!(caller.sign_in, SignIn::OAuth { .. } | SignIn::ForeignOAuth { .. })
+                    || permit(&caller, &entry.tool).is_ok()
+            })
             .map(|entry| convert::tool(&entry.tool));
         let mut list = ListToolsResult::with_all_items(tools.collect());
         if is_2026(&context) {
@@ -88,6 +91,7 @@ impl ServerHandler for Handler {
                 | SignIn::UpstreamKey
                 | SignIn::Headers
                 | SignIn::OAuth { .. }
+                | SignIn::ForeignOAuth { .. }
                 | SignIn::Local => CacheScope::Private,
             });
         }

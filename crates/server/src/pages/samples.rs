@@ -9,9 +9,10 @@ use url::Url;
 use super::{
     Account, AccountNotice, Answer, ApiKey, ApiKeys, Client, ClientName, ClientRegistration, Connect, Connection,
     Consent, Credential, CredentialForm, CredentialLine, CredentialNotice, CredentialState, Destination, Fault,
-    FaultPage, FormField, GoBack, Identity, KeyFault, KeyState, LinkGone, LinkPurpose, LinkState, LocalPath,
-    MissingCredential, NewApiKey, NotConnected, OptionalScope, Page, PasswordChange, PasswordFault, Reach, SetPassword,
-    SignIn, SignInFault, SignInNotice, Site, StoredCredential, ToolLine, ValuesFrom, View, Wait, WayIn,
+    FaultPage, ForeignRegistration, FormField, GoBack, Identity, KeyFault, KeyState, LinkGone, LinkPurpose, LinkState,
+    LocalPath, MissingCredential, NewApiKey, NotConnected, NotSignedIn, NotSignedInBecause, OptionalScope, Page,
+    PasswordChange, PasswordFault, Reach, SetPassword, SignIn, SignInElsewhere, SignInFault, SignInNotice, SignedOut,
+    Site, StoredCredential, ToolLine, ValuesFrom, View, Wait, WayIn,
 };
 
 /// A page by its name, which is one of file names: lower-case letters, digits and `-`.
@@ -45,6 +46,7 @@ pub fn all() -> Vec<Sample> {
 pub(super) fn of(texts: &Texts) -> Vec<Sample> {
     let mut samples = Samples { texts, list: Vec::new() };
     samples.sign_in();
+    samples.sign_in_elsewhere();
     samples.passwords();
     samples.consent();
     samples.go_back();
@@ -103,6 +105,53 @@ impl Samples<'_> {
         self.add("sign-in-signed-out", &SignIn { notice: Some(SignInNotice::SignedOut), ..plain.clone() });
         self.add("sign-in-password-set", &SignIn { notice: Some(SignInNotice::PasswordSet), ..plain });
         self.add("sign-in-session-ended", &SignIn { notice: Some(SignInNotice::SessionEnded), ..connecting });
+    }
+
+    fn sign_in_elsewhere(&mut self) {
+        let plain = SignInElsewhere {
+            site: self.site(),
+            host: self.text("login.example.com"),
+            next: LocalPath::account(),
+            connecting: None,
+            notice: None,
+        };
+        let connecting = SignInElsewhere {
+            next: self.path("/oauth/authorize?client_id=bhi_7Kq2&scope=tools%3Aread&state=x"),
+            connecting: Some((self.client(Identity::SelfRegistered), duvo())),
+            ..plain.clone()
+        };
+        self.add("elsewhere", &plain);
+        self.add("elsewhere-signed-out", &SignInElsewhere { notice: Some(SignInNotice::SignedOut), ..plain });
+        self.add("elsewhere-connecting", &connecting);
+        let ended = SignInElsewhere { notice: Some(SignInNotice::SessionEnded), ..connecting };
+        self.add("elsewhere-session-ended", &ended);
+        let address = self.text("alice@example.org");
+        let refusals = [
+            ("other-domain", NotSignedInBecause::OtherDomain { address: address.clone() }),
+            ("no-group", NotSignedInBecause::NoGroup { address: address.clone() }),
+            ("mail-not-verified", NotSignedInBecause::MailNotVerified { address }),
+            ("no-mail", NotSignedInBecause::NoMail),
+            ("address-taken", NotSignedInBecause::AddressTaken),
+            ("disabled", NotSignedInBecause::Disabled),
+            ("cancelled", NotSignedInBecause::Cancelled),
+            ("late", NotSignedInBecause::Late),
+            ("not-of-this-browser", NotSignedInBecause::NotOfThisBrowser),
+            ("down", NotSignedInBecause::Down),
+            ("refused", NotSignedInBecause::Refused { code: self.text("temporarily_unavailable") }),
+            ("answer", NotSignedInBecause::Answer),
+        ];
+        for (name, why) in refusals {
+            let view = NotSignedIn {
+                site: self.site(),
+                host: self.text("login.example.com"),
+                why,
+                next: self.path("/oauth/authorize?client_id=bhi_7Kq2&state=x"),
+                request_id: Some(self.text("4bf92f3577b34da6a3ce929d0e0e4736")),
+            };
+            self.add(&format!("not-signed-in-{name}"), &view);
+        }
+        let there = url("https://login.example.com/end?client_id=bridgehead&id_token_hint=eyJ");
+        self.add("signed-out-elsewhere", &SignedOut { site: self.site(), host: self.text("login.example.com"), there });
     }
 
     fn passwords(&mut self) {
@@ -379,10 +428,14 @@ impl Samples<'_> {
             reach: Reach::Public,
             ways_in: vec![WayIn::OAuth { registration: ClientRegistration::Open }],
             accounts: true,
+            own_keys: true,
             tools: None,
         };
         let closed = vec![WayIn::OAuth { registration: ClientRegistration::Closed }];
-        let foreign = vec![WayIn::ForeignOAuth { issuer: self.text("https://login.example.com/realms/staff") }];
+        let (issuer, scopes) =
+            (self.text("https://login.example.com/realms/staff"), self.text("tools:read tools:write"));
+        let foreign =
+            |registration| vec![WayIn::ForeignOAuth { issuer: issuer.clone(), registration, scopes: scopes.clone() }];
         let key = vec![WayIn::ApiKey { header: None, from: ValuesFrom::Here }];
         let headers = WayIn::Headers {
             required: vec![self.text("X-Api-Key"), self.text("X-Tenant")],
@@ -401,17 +454,33 @@ impl Samples<'_> {
             self.tool("create_purchase_order", None, Effect::Write, Grade::C),
             self.tool("adjust_stock", Some("Adjust stock"), Effect::Destructive, Grade::F),
         ];
-        let key_page = Connect { ways_in: key, accounts: false, ..oauth.clone() };
+        let key_page = Connect { ways_in: key, accounts: false, own_keys: false, ..oauth.clone() };
         self.add("connect-oauth", &oauth);
         self.add("connect-oauth-closed", &Connect { ways_in: closed, ..oauth.clone() });
-        self.add("connect-oauth-foreign", &Connect { ways_in: foreign, accounts: false, ..oauth.clone() });
+        for (name, registration) in [
+            ("connect-oauth-foreign", ForeignRegistration::ByHand),
+            ("connect-oauth-foreign-open", ForeignRegistration::ByThemselves),
+            ("connect-oauth-foreign-down", ForeignRegistration::Unknown),
+        ] {
+            self.add(
+                name,
+                &Connect { ways_in: foreign(registration), accounts: false, own_keys: false, ..oauth.clone() },
+            );
+        }
         self.add("connect-side-by-side", &Connect { ways_in: both, tools: Some(tools.clone()), ..oauth.clone() });
         self.add("connect-key", &key_page);
-        self.add("connect-key-of-account", &Connect { accounts: true, ..key_page.clone() });
+        self.add("connect-key-of-account", &Connect { accounts: true, own_keys: true, ..key_page.clone() });
         self.add("connect-header-keys", &Connect { ways_in: header_keys, ..key_page.clone() });
         let local = self.text("http://127.0.0.1:8080/mcp");
         self.add("connect-local", &Connect { endpoint_url: local, reach: Reach::Local, ..key_page });
-        let open = Connect { ways_in: Vec::new(), instructions: None, accounts: false, tools: Some(tools), ..oauth };
+        let open = Connect {
+            ways_in: Vec::new(),
+            instructions: None,
+            accounts: false,
+            own_keys: false,
+            tools: Some(tools),
+            ..oauth
+        };
         self.add("connect-open", &open);
     }
 

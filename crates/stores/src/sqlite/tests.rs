@@ -72,6 +72,7 @@ async fn sqlite_keeps_the_contract() {
     crate::contract::key_store(|| async { Ok(open().await? as Arc<dyn KeyStore>) }).await.unwrap();
     crate::contract::subject_store(|| async { Ok(open().await? as Arc<dyn SubjectStore>) }).await.unwrap();
     crate::contract::people_stores(open).await.unwrap();
+    crate::contract::identity_store(open).await.unwrap();
     crate::contract::trace_store(|| async { Ok(open().await? as Arc<dyn TraceStore>) }).await.unwrap();
     crate::contract::issuer_store(|| async { Ok(open().await? as Arc<dyn IssuerStore>) }).await.unwrap();
     crate::contract::certificate_store(|| async { Ok(open().await? as Arc<dyn CertificateStore>) }).await.unwrap();

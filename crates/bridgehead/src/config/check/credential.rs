@@ -230,7 +230,7 @@ impl Check<'_> {
 
     /// What is handed on must be brought by somebody: keys that are issued here never leave.
     pub(super) fn credentials_are_brought(&mut self, auth: &AuthSettings, sources: &[SourceSettings]) {
-        let oauth = auth.oauth().is_some();
+        let oauth = auth.modes().iter().any(ModeSettings::is_oauth);
         if !oauth && auth.modes().iter().any(ModeSettings::is_handed_through) {
             return;
         }
