@@ -17,9 +17,9 @@ use std::{
 
 use async_trait::async_trait;
 use bridgehead_core::{
-    Call, CallError, Catalog, ClaimedEffect, Effect, EffectId, EffectStore, EffectStoreError, Effects,
-    EndpointId, Outcome, Pipeline, Policies, PolicyPatch, Recovery, Resolution, Source, ToolSpec, UpstreamCode,
-    UpstreamFailure, Verdict,
+    Call, CallError, Catalog, ClaimedEffect, Effect, EffectId, EffectStore, EffectStoreError, Effects, EndpointId,
+    Outcome, Pipeline, Policies, PolicyPatch, Recovery, Resolution, Source, ToolSpec, UpstreamCode, UpstreamFailure,
+    Verdict,
     catalog::NamedSource,
     effects::{Change, ClaimOutcome, ClaimToken, EffectRecord, EffectState, EffectTable, KeptAnswer, Lease},
 };
@@ -129,11 +129,7 @@ impl EffectStore for Reached {
         self.fallible(|table| table.claim(record, now)).await
     }
 
-    async fn find_effect(
-        &self,
-        id: &EffectId,
-        now: jiff::Timestamp,
-    ) -> Result<Option<EffectRecord>, EffectStoreError> {
+    async fn find_effect(&self, id: &EffectId, now: jiff::Timestamp) -> Result<Option<EffectRecord>, EffectStoreError> {
         self.sure(|table| table.find(id, now)).await
     }
 
@@ -386,7 +382,7 @@ impl<'a> World<'a> {
 
     fn replica(&self, replica: usize) -> (Arc<Pipeline>, Arc<Catalog>) {
         let store = Reached { shared: self.shared.clone(), replica };
-        let effects = Effects::new(EndpointId::main(), Arc::new(store), self.randomness.clone());
+        let effects = Effects::new(EndpointId::main(), Arc::new(store), self.randomness.clone()).without_handles();
         let pipeline = Pipeline::new(Arc::new(self.clock.clone()), Arc::new(Vec::new())).with_effects(effects);
         (Arc::new(pipeline), self.catalogs.0[&replica].clone())
     }
@@ -411,7 +407,8 @@ impl<'a> World<'a> {
         let waits = |caller: &&Caller| caller.told.is_none() && !caller.gone;
         let busy = self.callers.iter().any(|caller| waits(&caller));
         if left > 0 && busy {
-            let alive: BTreeSet<_> = self.callers.iter().map(|caller| caller.replica).filter(|one| !dead.contains(one)).collect();
+            let alive: BTreeSet<_> =
+                self.callers.iter().map(|caller| caller.replica).filter(|one| !dead.contains(one)).collect();
             events.extend(alive.into_iter().map(Event::Death));
             events.extend((0..self.callers.len()).filter(|one| waits(&&self.callers[*one])).map(Event::Leaves));
             events.push(Event::Stall);
@@ -435,7 +432,12 @@ impl<'a> World<'a> {
             Event::Death(replica) => {
                 self.is_a_fault(true);
                 self.shared.turns.dead.lock().unwrap().insert(replica);
-                self.shared.turns.waiting.lock().unwrap().retain(|one| one.replica != replica || one.what == What::Sending);
+                self.shared
+                    .turns
+                    .waiting
+                    .lock()
+                    .unwrap()
+                    .retain(|one| one.replica != replica || one.what == What::Sending);
                 for caller in self.callers.iter_mut().filter(|caller| caller.replica == replica) {
                     caller.gone = true;
                     caller.task.abort();
@@ -484,8 +486,13 @@ impl<'a> World<'a> {
         for caller in &self.callers {
             assert!(caller.told.is_some() || caller.gone, "somebody waits for ever");
         }
-        let successes: Vec<_> =
-            self.callers.iter().filter_map(|caller| caller.told.as_ref()).filter(|told| told.is_ok()).map(number).collect();
+        let successes: Vec<_> = self
+            .callers
+            .iter()
+            .filter_map(|caller| caller.told.as_ref())
+            .filter(|told| told.is_ok())
+            .map(number)
+            .collect();
         let effects = self.shared.done.lock().unwrap().effects;
         assert!(successes.iter().all(|success| *success == 1 && effects == 1), "a success without its effect");
 

@@ -48,7 +48,8 @@ impl Check<'_> {
             })
             .collect();
         let database = self.database(around, raw.url?.0, raw.seed);
-        let settings = SqlSettings { name: around.name.to_owned(), database, tools };
+        let effects_table = raw.effects_table.unwrap_or(false);
+        let settings = SqlSettings { name: around.name.to_owned(), database, effects_table, tools };
         self.statements(path, &settings);
         Some(settings)
     }

@@ -66,7 +66,8 @@ pub struct RawSqlSource {
     /// SQLite: a file with SQL that is run once, when the database file does not exist.
     #[schemars(extend("examples" = ["warehouse.sql"]))]
     pub seed: Option<String>,
-    /// Whether effects are recorded in a table of the database itself, in the transaction of the statement.
+    /// Whether effects are recorded in the table `bridgehead_effects` of the database itself, in the transaction of the
+    /// statement: then it is never in doubt what became of a call with an idempotency key.
     #[schemars(extend("default" = false))]
     pub effects_table: Option<bool>,
     /// The tools, by name.
