@@ -81,6 +81,31 @@ fn an_issued_key_never_leaves() {
     Credential::FromCaller.apply("erp", &caller, None, &mut request()).unwrap();
 }
 
+/// P2: what the caller has in a vault stands where the operator wrote, and comes back in no text.
+#[test]
+fn what_is_in_a_vault_is_put_in_its_places() {
+    let at = |name: &str, value: &str| VaultPresentation::new(Place::Header(name.parse().unwrap()), value).unwrap();
+    let places = VaultPlaces::At(vec![at("authorization", "Token {{v1}}:{api_key}"), at("x-tenant", "{tenant}")]);
+    let credential = Credential::Vault(VaultCredential { vault: "crm".into(), places });
+    let values = [("api_key", "s3cr3t"), ("tenant", "acme-1")];
+    let values = values.map(|(name, value)| (name.to_owned(), Secret::new(value.into()))).into();
+    let held = CallerCredential::new(values, "v".into());
+    let mut sent = request();
+    let redactor = credential.apply("crm", &caller(&[]), Some(&held), &mut sent).unwrap();
+    assert_eq!(
+        (&sent.headers["authorization"], &sent.headers["x-tenant"]),
+        (&"Token {v1}:s3cr3t".parse().unwrap(), &"acme-1".parse().unwrap())
+    );
+    assert!(sent.headers["authorization"].is_sensitive());
+    assert_eq!(redactor.redact("s3cr3t of acme-1, {v1}:s3cr3t"), "[redacted] of [redacted], [redacted]");
+    let mut nothing = request();
+    let error = credential.apply("crm", &caller(&[]), None, &mut nothing).unwrap_err();
+    assert_eq!((error.code(), nothing.headers.get("x-tenant")), ("internal", None));
+    for wrong in ["{", "a } b", "{}"] {
+        assert!(VaultPresentation::new(Place::Query("key".into()), wrong).is_err(), "{wrong}");
+    }
+}
+
 #[test]
 fn secrets_are_found_in_every_form() {
     let mut redactor = Redactor::default();
