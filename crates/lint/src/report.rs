@@ -1,6 +1,6 @@
 //! The judgement of a set of tools: what each rule found, and the grades that come of it.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     Finding, Grade, Severity, Subject,
@@ -79,7 +79,7 @@ pub fn lint(tools: &[Subject]) -> Report {
 }
 
 fn graded(tool: &Subject, mut findings: Vec<Finding>) -> Graded {
-    findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let (grade, points) = Grade::of(&findings);
     Graded { name: tool.name.clone(), grade, points, tokens: crate::tokens(tool), findings }
 }
@@ -107,14 +107,15 @@ impl Graded {
 impl Finding {
     /// The finding as JSON: `rule`, `severity`, `at`, `parameter`, `message`, `mend`.
     #[must_use]
-    pub fn to_json(&self) -> Value {
-        serde_json::json!({
-            "rule": self.rule.id,
-            "severity": self.severity,
-            "at": self.at,
-            "parameter": self.parameter,
-            "message": self.message,
-            "mend": self.mend.text,
-        })
+    pub fn to_json(&self) -> Map<String, Value> {
+        let members: [(&str, Value); 6] = [
+            ("rule", self.rule.id.into()),
+            ("severity", self.severity.as_str().into()),
+            ("at", self.at.clone().into()),
+            ("parameter", self.parameter.clone().into()),
+            ("message", self.message.clone().into()),
+            ("mend", self.mend.text.clone().into()),
+        ];
+        members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }

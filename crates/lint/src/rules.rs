@@ -42,13 +42,16 @@ pub enum Example {
     Words(&'static str),
 }
 
+/// A finding, and the index of the tool it is about.
+pub(crate) type Placed = (usize, Finding);
+
 /// How a rule looks.
 #[derive(Clone, Copy)]
 pub(crate) enum Check {
     /// At one tool by itself.
     Tool(fn(&Subject, &mut Found<'_>)),
     /// At each tool beside the others; gives the tool's index with each finding.
-    Among(fn(&'static Rule, &[Subject]) -> Vec<(usize, Finding)>),
+    Among(fn(&'static Rule, &[Subject]) -> Vec<Placed>),
     /// At the tools as a whole.
     Catalog(fn(&'static Rule, &[Subject]) -> Vec<Finding>),
 }

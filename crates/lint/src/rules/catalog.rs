@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Example, Rule};
-use crate::{Finding, Severity, Subject, mend, words};
+use super::{Check, Example, Placed, Rule};
+use crate::{Severity, Subject, mend, words};
 
 /// How many of the others are named.
 const NAMED: usize = 3;
@@ -23,7 +23,7 @@ pub(super) const DESCRIPTION_SHARED: Rule = Rule {
     check: Check::Among(description_shared),
 };
 
-fn description_shared(rule: &'static Rule, tools: &[Subject]) -> Vec<(usize, Finding)> {
+fn description_shared(rule: &'static Rule, tools: &[Subject]) -> Vec<Placed> {
     let key = |tool: &Subject| {
         let words = words::of_text(&tool.description);
         (!words.is_empty()).then(|| words.join(" "))
@@ -53,7 +53,7 @@ pub(super) const NAMES_CONFUSABLE: Rule = Rule {
     check: Check::Among(names_confusable),
 };
 
-fn names_confusable(rule: &'static Rule, tools: &[Subject]) -> Vec<(usize, Finding)> {
+fn names_confusable(rule: &'static Rule, tools: &[Subject]) -> Vec<Placed> {
     let key = |tool: &Subject| {
         let mut words = words::of_name(&tool.name);
         let letters = |word: &String| !word.chars().all(char::is_numeric);

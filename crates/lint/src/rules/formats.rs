@@ -161,24 +161,22 @@ fn shows_form(tool: &Subject, parameter: &Map<String, Value>) -> bool {
     schema::says(&tool.input_schema, parameter, &SHOWN)
 }
 
+/// Last words of names of days and moments, and what stands before `time`, `at` and behind `date`.
+const MOMENTS: [&str; 3] = ["date", "datetime", "timestamp"];
+const TIMES: [&str; 10] = ["begin", "created", "due", "end", "expiration", "expiry", "from", "start", "to", "updated"];
+const STATES: [&str; 9] =
+    ["created", "deleted", "ends", "expires", "modified", "published", "scheduled", "starts", "updated"];
+const ENDS: [&str; 6] = ["end", "from", "gte", "lte", "start", "to"];
+
 /// Whether a name is one of a day or a moment: `order_date`, `created_at`, `startTime`.
 fn is_moment(name: &str) -> bool {
     let words = words::of_name(name);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        [.., "date" | "datetime" | "timestamp"]
-        | ["date" | "datetime", "from" | "to" | "start" | "end" | "gte" | "lte"] => true,
-        [
-            ..,
-            "start" | "end" | "begin" | "from" | "to" | "created" | "updated" | "due" | "expiry" | "expiration",
-            "time",
-        ] => true,
-        [
-            ..,
-            "created" | "updated" | "modified" | "deleted" | "starts" | "ends" | "expires" | "scheduled" | "published",
-            "at",
-        ] => true,
-        _ => false,
+    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["date" | "datetime", end] if ENDS.contains(end) => true,
+        [.., state, "time"] => TIMES.contains(state),
+        [.., state, "at"] => STATES.contains(state),
+        [.., last] => MOMENTS.contains(last),
+        [] => false,
     }
 }
 

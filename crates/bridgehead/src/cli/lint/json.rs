@@ -39,10 +39,11 @@ pub(super) fn document(shown: &Shown) -> Value {
 }
 
 fn with_place(finding: &Finding, place: &Place) -> Value {
-    let mut object = finding.to_json();
-    object["place"] = match place {
+    let place = match place {
         Place::Line { file, line, column } => json!({"file": file, "line": line, "column": column}),
         Place::File(_) | Place::Variable(_) => Value::Null,
     };
-    object
+    let mut object = finding.to_json();
+    object.insert("place".to_owned(), place);
+    Value::Object(object)
 }

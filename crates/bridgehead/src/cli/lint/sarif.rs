@@ -47,11 +47,11 @@ fn descriptor(rule: &Rule) -> Value {
 fn result(shown: &Shown, finding: &Finding, place: &Place, address: Option<&ToolAddress>) -> Value {
     let index = rules::ALL.iter().position(|rule| rule.id == finding.rule.id);
     let whom = address.map_or_else(|| "All tools".to_owned(), ToString::to_string);
-    let mut location = json!({"physicalLocation": physical(&shown.configuration, place)});
-    if let Some(address) = address {
-        let name = format!("{address}{}", finding.at);
-        location["logicalLocations"] = json!([{"fullyQualifiedName": name, "kind": "member"}]);
-    }
+    let logical: Vec<Value> = address
+        .map(|address| json!({"fullyQualifiedName": format!("{address}{}", finding.at), "kind": "member"}))
+        .into_iter()
+        .collect();
+    let location = json!({"physicalLocation": physical(&shown.configuration, place), "logicalLocations": logical});
     json!({
         "ruleId": finding.rule.id,
         "ruleIndex": index,
