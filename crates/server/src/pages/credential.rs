@@ -129,6 +129,11 @@ impl Credential {
         matches!(&self.form, CredentialForm::Fields(fields) if fields.iter().any(|field| field.fault.is_some()))
     }
 
+    /// Whether there is nothing left to do.
+    fn is_saved(&self) -> bool {
+        self.notice == Some(CredentialNotice::Saved)
+    }
+
     /// Which field is typed into first: the first that is wrong, else the first of an empty form.
     fn has_focus(&self, field: &FormField) -> bool {
         let CredentialForm::Fields(fields) = &self.form else { return false };
