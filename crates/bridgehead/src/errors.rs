@@ -203,6 +203,7 @@ const fn form(code: OwnCode) -> &'static str {
         | OwnCode::Busy
         | OwnCode::CircuitOpen
         | OwnCode::LimitsUnavailable
+        | OwnCode::CallerLacksClaim
         | OwnCode::ShuttingDown
         | OwnCode::Cancelled => "result with `isError`",
     }

@@ -185,6 +185,7 @@ fn entry(
                 effect: spec.effect,
                 idempotent: spec.idempotent,
                 open_world: spec.open_world,
+                per_caller: spec.per_caller,
                 scope: spec.scope.unwrap_or_else(|| spec.effect.default_scope().to_owned()),
                 key,
                 upstream_idempotency_header: policy

@@ -55,6 +55,14 @@ pub enum Refusal {
         /// Name of the member of MCP `ClientCapabilities`.
         capability: String,
     },
+    /// The tool works with something of its caller that this sign-in does not say.
+    #[error("{fault} Nothing was done, and another call will not help: tell the person who runs this server.")]
+    LacksClaim {
+        /// Which claim, with dots between the names on the way to it.
+        claim: String,
+        /// What is the matter with it.
+        fault: String,
+    },
     /// The call needs a credential of the caller's own, which they have to enter first.
     #[error(transparent)]
     CredentialRequired(Box<CredentialRequired>),
@@ -337,6 +345,7 @@ impl CallError {
             Self::Refused(Refusal::ClientLacks { .. }) => OwnCode::ClientLacksCapability,
             Self::Refused(Refusal::RateLimited { .. }) => OwnCode::RateLimited,
             Self::Refused(Refusal::CredentialRequired(_)) => OwnCode::CredentialRequired,
+            Self::Refused(Refusal::LacksClaim { .. }) => OwnCode::CallerLacksClaim,
             Self::Refused(Refusal::Busy { .. }) => OwnCode::Busy,
             Self::Refused(Refusal::CircuitOpen { .. }) => OwnCode::CircuitOpen,
             Self::Refused(Refusal::LimitsLost { .. }) => OwnCode::LimitsUnavailable,
@@ -395,6 +404,7 @@ impl CallError {
             })),
             Self::Refused(Refusal::NotPermitted { needed, .. }) => Some(json!({ "scope": needed })),
             Self::Refused(Refusal::CredentialRequired(required)) => Some(required.details()),
+            Self::Refused(Refusal::LacksClaim { claim, .. }) => Some(json!({ "claim": claim })),
             Self::Upstream(failure) => failure.details.clone(),
             Self::InDoubt(doubt) => Some(json!({
                 "effect_id": doubt.effect.as_str(),

@@ -228,7 +228,7 @@ async fn look(
             Ok((stem, database::propose(&at, &tables, &args.tables).map_err(Failure::usage)?, None))
         }
         Behind::Postgres(url) => {
-            let tables = sql::introspect(&Database::Postgres { url: Secret::new(url.clone()) })
+            let tables = sql::introspect(&Database::Postgres { url: Secret::new(url.clone()), session: Vec::new() })
                 .await
                 .map_err(Failure::outside)?;
             let parsed = Url::parse(url).ok();

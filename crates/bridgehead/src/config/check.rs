@@ -11,6 +11,7 @@ mod openapi;
 mod policy;
 mod server;
 mod sql;
+mod sql_caller;
 mod store;
 mod tls;
 mod vaults;
@@ -63,6 +64,7 @@ impl Check<'_> {
         let sources = self.sources(raw.sources, &vaults, store.as_ref(), tools);
         if let Some(auth) = &auth {
             self.credentials_are_brought(auth, &sources);
+            self.callers_are_known(auth, &sources);
             self.teammates_sign_in_here(auth, &vaults);
         }
         if tools == Tools::Configured {

@@ -16,7 +16,9 @@ use bridgehead_auth::{
 };
 use bridgehead_core::{Policies, ScopeSet, Secret};
 pub use bridgehead_server::http::ForwardingHeader;
-pub use bridgehead_sources::sql::{Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SqlSettings, SqlToolSettings};
+pub use bridgehead_sources::sql::{
+    Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SessionSetting, SqlSettings, SqlToolSettings,
+};
 use bridgehead_sources::{http::HttpSettings, openapi::OpenApiSettings};
 pub use bridgehead_stores::ValkeyUrl;
 use http::Method;

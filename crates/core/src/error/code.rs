@@ -219,6 +219,8 @@ pub enum OwnCode {
     InvalidArguments,
     /// The tool needs a client that can do more.
     ClientLacksCapability,
+    /// The tool works with something of its caller that the sign-in does not say.
+    CallerLacksClaim,
     /// The call needs a credential of the caller's own, which they have to enter first.
     CredentialRequired,
     /// The idempotency key was used before, with other arguments.
@@ -247,11 +249,12 @@ pub enum OwnCode {
 
 impl OwnCode {
     /// All of them, in the order of the reference.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::UnknownTool,
         Self::NotPermitted,
         Self::InvalidArguments,
         Self::ClientLacksCapability,
+        Self::CallerLacksClaim,
         Self::CredentialRequired,
         Self::IdempotencyConflict,
         Self::IdempotencyUnavailable,
@@ -274,6 +277,7 @@ impl OwnCode {
             Self::NotPermitted => "not_permitted",
             Self::InvalidArguments => "invalid_arguments",
             Self::ClientLacksCapability => "client_lacks_capability",
+            Self::CallerLacksClaim => "caller_lacks_claim",
             Self::CredentialRequired => "credential_required",
             Self::IdempotencyConflict => "idempotency_conflict",
             Self::IdempotencyUnavailable => "idempotency_unavailable",
@@ -303,6 +307,7 @@ impl OwnCode {
             | Self::NotPermitted
             | Self::InvalidArguments
             | Self::ClientLacksCapability
+            | Self::CallerLacksClaim
             | Self::IdempotencyConflict
             | Self::EffectInDoubt
             | Self::AnswerNotKept
@@ -325,7 +330,8 @@ impl OwnCode {
             | Self::CredentialRequired
             | Self::Cancelled => Blame::Caller,
             Self::EffectInDoubt | Self::CircuitOpen => Blame::Upstream,
-            Self::IdempotencyUnavailable
+            Self::CallerLacksClaim
+            | Self::IdempotencyUnavailable
             | Self::AnswerNotKept
             | Self::Busy
             | Self::LimitsUnavailable
@@ -344,6 +350,9 @@ impl OwnCode {
                 "The arguments do not fit the tool's input schema, or a check of the source; `details.faults` lists every one."
             }
             Self::ClientLacksCapability => "The tool needs a client that declared a capability which this one did not.",
+            Self::CallerLacksClaim => {
+                "The tool works with something of its caller (`details.claim`) that this sign-in does not say, or says in another form."
+            }
             Self::CredentialRequired => {
                 "The system behind is called with each teammate's own credential, and the caller's is missing or no longer good; `details.url` is where they enter it."
             }
@@ -379,6 +388,7 @@ impl OwnCode {
             Self::NotPermitted => "Do something else, or tell the person who called.",
             Self::InvalidArguments => "Mend the arguments that are named, and call again.",
             Self::ClientLacksCapability => "Do something else.",
+            Self::CallerLacksClaim => "Do something else, and tell the person who called.",
             Self::CredentialRequired => {
                 "Show the person who called the link in `details.url`. Call again when they have been there."
             }
@@ -404,6 +414,9 @@ impl OwnCode {
             Self::UnknownTool => "`bridgehead tools` lists what is served.",
             Self::NotPermitted => "`bridgehead keys create --scope …` makes a key with more rights.",
             Self::InvalidArguments => "Descriptions of the tool's parameters, if agents often get it wrong.",
+            Self::CallerLacksClaim => {
+                "What the identity provider puts into tokens; `from` and `type` of the parameter, `session` of the source."
+            }
             Self::CredentialRequired => "`bridgehead credentials list` shows who has entered what.",
             Self::ClientLacksCapability | Self::ShuttingDown | Self::Cancelled | Self::IdempotencyConflict => {
                 "Nothing, as a rule."

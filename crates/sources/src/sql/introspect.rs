@@ -57,7 +57,7 @@ pub struct Reference {
 pub async fn introspect(database: &Database) -> Result<Vec<Table>, String> {
     match database {
         Database::Sqlite { path, .. } => sqlite::introspect(path).await,
-        Database::Postgres { url } => postgres::introspect(url).await.map_err(|fault: SqlFault| fault.message),
+        Database::Postgres { url, .. } => postgres::introspect(url).await.map_err(|fault: SqlFault| fault.message),
     }
 }
 

@@ -10,6 +10,8 @@
 //!   not of a call.
 //! - A result fits its output schema whatever the database holds, see `datum.rs`. Every column
 //!   admits null.
+//! - What a statement knows of who calls (`of_caller.rs`) comes from how they signed in. No argument
+//!   can set it, and where it is not known nothing runs.
 //! - A read that nobody waits for is stopped inside the database. A write that takes too long is
 //!   stopped and rolled back before the call's deadline, so it stays in doubt only where the
 //!   connection breaks during COMMIT; with `effects_table`, not even there, see `effects.rs`.
@@ -23,6 +25,7 @@ mod datum;
 mod driver;
 mod effects;
 mod introspect;
+mod of_caller;
 mod page;
 mod postgres;
 mod rows;
@@ -34,5 +37,8 @@ mod tool;
 
 pub use check::check;
 pub use introspect::{Reference, Table, TableColumn, identifier, introspect};
-pub use settings::{Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SqlFault, SqlSettings, SqlToolSettings};
+pub use settings::{
+    CallerParameter, CallerValue, CallerValueError, Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter,
+    SessionSetting, SqlFault, SqlSettings, SqlToolSettings,
+};
 pub use source::SqlSource;

@@ -64,7 +64,7 @@ impl SqlSource {
                     }
                 }
             }
-            Database::Postgres { url } => match Postgres::open(url, clock) {
+            Database::Postgres { url, session } => match Postgres::open(url, session.clone(), clock) {
                 Ok(driver) => Engine::open(driver, plans, keeps_effects, faults).await.map(Kind::Postgres),
                 Err(fault) => {
                     faults.push(fault);
@@ -172,7 +172,7 @@ impl<D: Driver> Engine<D> {
         (command, limit): (&D::Command, usize),
         call: &Call,
     ) -> Result<Outcome, CallError> {
-        let values = arguments::values(tool, &call.arguments)?;
+        let values = arguments::values(tool, call)?;
         let mut rows = Rows::new(&tool.columns, &[], limit, call.max_result_bytes);
         self.driver.read(command, &values, &mut rows, call).await?;
         Ok(Outcome::structured(rows.into_read(!tool.parameters.is_empty())))
@@ -184,7 +184,7 @@ impl<D: Driver> Engine<D> {
         (paged, key, size): (&Paged<D::Command>, &[String], usize),
         call: &Call,
     ) -> Result<Outcome, CallError> {
-        let arguments = arguments::values(tool, &call.arguments)?;
+        let arguments = arguments::values(tool, call)?;
         let asked = call.arguments.get(PAGE_SIZE).and_then(serde_json::Value::as_f64);
         // The input schema holds it between 1 and `size`.
         let size = asked.map_or(size, |asked| (asked as usize).clamp(1, size));
@@ -210,7 +210,7 @@ impl<D: Driver> Engine<D> {
         (command, limit, answer): (&D::Command, usize, Answer),
         call: &Call,
     ) -> Result<Outcome, CallError> {
-        let values = arguments::values(tool, &call.arguments)?;
+        let values = arguments::values(tool, call)?;
         let mut rows = Rows::new(&tool.columns, &[], limit, call.max_result_bytes);
         let effect = call.effect.as_ref().filter(|_| self.keeps_effects);
         let change = Change { command, values: &values, answer, effect, call };

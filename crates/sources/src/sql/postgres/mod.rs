@@ -17,8 +17,10 @@
 //!   doubles); arrays as lists, of any number of dimensions, as PostgreSQL has it; date as
 //!   YYYY-MM-DD; timestamptz as RFC 3339 in UTC; timestamp as the same without a zone; interval as an
 //!   ISO 8601 duration; bytea as base64; all else as the text that PostgreSQL writes.
-//! - Sessions have the time zone UTC.
+//! - Sessions have the time zone UTC. A source may set others of a name of its own to what is known of
+//!   the caller, for row level security: within each transaction, so that they end with it.
 
+mod begin;
 mod calendar;
 mod command;
 mod connect;
@@ -42,9 +44,10 @@ use serde_json::Value;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlx::{Connection as _, PgConnection, Transaction, postgres::PgRow};
 
+pub(super) use self::begin::check_session;
 pub(in crate::sql) use introspect::introspect;
-
 use self::{
+    begin::{Begin, Known},
     command::{Command, Trouble},
     connect::{Server, Session},
     kind::Kind,
@@ -56,7 +59,7 @@ use super::{
     driver::{Change, Driver},
     effects::{Row, unkept},
     rows::{Cut, Rows},
-    settings::SqlFault,
+    settings::{SessionSetting, SqlFault},
     source::{after, time_for_change, time_left},
     statement::Dialect,
     tool::Tool,
@@ -83,6 +86,8 @@ pub(super) fn check(url: &Secret) -> Result<(), String> {
 /// One database on a server.
 pub(super) struct Postgres {
     server: Server,
+    /// What every transaction is told of its caller.
+    session: Vec<SessionSetting>,
     clock: Arc<dyn Clock>,
 }
 
@@ -91,9 +96,9 @@ impl Postgres {
     ///
     /// # Errors
     /// The URL cannot be read.
-    pub(super) fn open(url: &Secret, clock: Arc<dyn Clock>) -> Result<Self, SqlFault> {
+    pub(super) fn open(url: &Secret, session: Vec<SessionSetting>, clock: Arc<dyn Clock>) -> Result<Self, SqlFault> {
         let options = connect::options(url).map_err(|message| SqlFault::new(&["url"], message))?;
-        Ok(Self { server: Server::new(options), clock })
+        Ok(Self { server: Server::new(options), session, clock })
     }
 }
 
@@ -127,8 +132,9 @@ impl Driver for Postgres {
         rows: &mut Rows<'_>,
         call: &Call,
     ) -> Result<(), CallError> {
+        let known = Known::of(&call.caller, &self.session)?;
         let mut session = self.server.session(&*self.clock).await.map_err(failure::read)?;
-        let begin = begin("READ ONLY", time_left(&*self.clock, call), "");
+        let begin = Begin::new("READ ONLY", time_left(&*self.clock, call), known);
         let mut read = read(&mut session, &begin, (command, values), rows).await;
         if matches!(&read, Err(Trouble::Database(error)) if failure::is_stale(error)) {
             session.connection.clear_cached_statements().await.map_err(failure::read)?;
@@ -149,13 +155,15 @@ impl Driver for Postgres {
 
     async fn write(&self, change: &Change<'_, Command>, rows: &mut Rows<'_>) -> Result<Outcome, CallError> {
         let time = time_for_change(&*self.clock, change.call);
+        let known = Known::of(&change.call.caller, &self.session)?;
         let mut is_over = after(&*self.clock, time);
         let mut session = tokio::select! {
             biased;
             session = self.server.session(&*self.clock) => session.map_err(failure::write)?,
             () = &mut is_over => return Err(failure::out_of_time().into()),
         };
-        let begin = begin("READ WRITE", time, change.effect.map_or("", |_| effects::ENDS_WHEN_IDLE));
+        let begin =
+            Begin::new("READ WRITE", time, known).further(change.effect.map_or("", |_| effects::ENDS_WHEN_IDLE));
         let mut result = self.transact(&mut session, &begin, change, rows, &mut is_over).await;
         if matches!(&result, Err(Trouble::Database(error)) if failure::is_stale(error)) {
             session.connection.clear_cached_statements().await.map_err(failure::write)?;
@@ -180,8 +188,8 @@ impl Driver for Postgres {
         let asked = async {
             let mut session = self.server.session(&*self.clock).await?;
             // Not a mode in which the table would look as it did before the lock was waited for.
-            let begin = begin("ISOLATION LEVEL READ COMMITTED READ ONLY", Some(PATIENCE), "");
-            let mut transaction = session.connection.begin_with(parameters::text(&begin)).await?;
+            let begin = Begin::new("ISOLATION LEVEL READ COMMITTED READ ONLY", Some(PATIENCE), Known::default());
+            let mut transaction = begin.on(&mut session.connection).await?;
             let kept = effects::find(&mut transaction, effect.id.as_str()).await?;
             transaction.rollback().await?;
             session.is_sound = true;
@@ -225,28 +233,15 @@ impl Driver for Postgres {
     }
 }
 
-/// Begins a transaction whose statements the server stops when this time is up, with what else is to
-/// hold in it.
-fn begin(mode: &str, time: Option<Duration>, further: &str) -> String {
-    let mut sql = format!("BEGIN {mode}");
-    if let Some(time) = time {
-        // 0 would mean no end at all.
-        let millis = i32::try_from(time.as_millis()).unwrap_or(i32::MAX).max(1);
-        sql.push_str(&format!("; SET LOCAL statement_timeout = {millis}"));
-    }
-    sql.push_str(further);
-    sql
-}
-
 /// One transaction that can only read. The answer is whether the connection can be used again: it
 /// cannot where rows are left on it that nobody wants.
 async fn read(
     session: &mut Session,
-    begin: &str,
+    begin: &Begin,
     (command, values): (&Command, &[Datum]),
     rows: &mut Rows<'_>,
 ) -> Result<bool, Trouble> {
-    let mut transaction = session.connection.begin_with(parameters::text(begin)).await?;
+    let mut transaction = begin.on(&mut session.connection).await?;
     let full = |row: &PgRow| {
         rows.take(row)?;
         // The last row of all that were asked for says that there are more; then it is the end.
@@ -286,7 +281,7 @@ impl Postgres {
     async fn transact(
         &self,
         session: &mut Session,
-        begin: &str,
+        begin: &Begin,
         change: &Change<'_, Command>,
         rows: &mut Rows<'_>,
         is_over: &mut BoxFuture<'static, ()>,
@@ -294,7 +289,7 @@ impl Postgres {
         let now = self.clock.now();
         let Session { connection, is_sound } = session;
         let work = async {
-            let mut transaction = connection.begin_with(parameters::text(begin)).await?;
+            let mut transaction = begin.on(connection).await?;
             let result = make(&mut transaction, change, now, rows).await;
             Ok::<_, Trouble>((transaction, result))
         };
