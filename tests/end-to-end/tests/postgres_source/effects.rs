@@ -20,7 +20,7 @@ fn tools() -> Vec<SqlToolSettings> {
 }
 
 async fn open_as(url: &str) -> Result<SqlSource, Vec<SqlFault>> {
-    let database = sql::Database::Postgres { url: Secret::new(url.to_owned()) };
+    let database = sql::Database::Postgres { url: Secret::new(url.to_owned()), session: Vec::new() };
     let settings = SqlSettings { name: "stock".into(), database, effects_table: true, tools: tools() };
     SqlSource::open(settings, Arc::new(SystemClock)).await
 }

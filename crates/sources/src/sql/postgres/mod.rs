@@ -45,7 +45,6 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlx::{Connection as _, PgConnection, Transaction, postgres::PgRow};
 
 pub(super) use self::begin::check_session;
-pub(in crate::sql) use introspect::introspect;
 use self::{
     begin::{Begin, Known},
     command::{Command, Trouble},
@@ -64,6 +63,7 @@ use super::{
     statement::Dialect,
     tool::Tool,
 };
+pub(in crate::sql) use introspect::introspect;
 
 /// How PostgreSQL writes its SQL.
 pub(super) const DIALECT: Dialect =
