@@ -106,6 +106,9 @@ fn sign_in(text: &mut String, facts: &Facts<'_>) {
     for (index, mode) in modes.iter().enumerate() {
         line(text, if index == 0 { "Sign in" } else { "  or" }, &way_in(mode));
     }
+    if let (Some(foreign), Some(clients)) = (facts.settings.auth.foreign_oauth(), &facts.first.foreign_clients) {
+        at_another_server(text, &foreign.issuer, clients);
+    }
     if modes.iter().any(ModeSettings::is_issued) {
         match &facts.first.key {
             Some(key) => {
@@ -119,11 +122,47 @@ fn sign_in(text: &mut String, facts: &Facts<'_>) {
     if let Some(first) = &facts.first.administrator {
         administrator(text, facts, first);
     }
-    let from_elsewhere =
-        |mode: &ModeSettings| mode.is_handed_through() || matches!(mode, ModeSettings::ForeignOAuth(_));
-    if let (Some(config), true) = (facts.config, modes.iter().any(from_elsewhere)) {
-        line(text, "Cut off", &format!("bridgehead keys revoke SUBJECT -c {}", config.display()));
-        line(text, "", "SUBJECT is the caller as the audit in the log names them");
+    if let Some(config) = facts.config {
+        cut_off(text, modes, config);
+    }
+}
+
+/// How those are cut off who have no key of ours.
+fn cut_off(text: &mut String, modes: &[ModeSettings], config: &Path) {
+    let mut said = |what: &str, name: &str| {
+        line(text, "Cut off", &format!("bridgehead keys revoke {what} -c {}", config.display()));
+        line(text, "", &format!("{name} is the caller as the audit in the log names them"));
+    };
+    if modes.iter().any(|mode| matches!(mode, ModeSettings::ForeignOAuth(_))) {
+        // What an issuer calls somebody has any form, also that of a key's id.
+        said("--subject NAME", "NAME");
+    } else if modes.iter().any(ModeSettings::is_handed_through) {
+        said("SUBJECT", "SUBJECT");
+    }
+}
+
+/// What has to be done at an authorization server that is not ours, before anybody can connect.
+fn at_another_server(text: &mut String, issuer: &IssuerUrl, clients: &ForeignClients) {
+    let redirects = |text: &mut String| Preset::Duvo.redirect_uris().iter().for_each(|uri| line(text, "", uri));
+    match clients {
+        ForeignClients::ByThemselves => {}
+        ForeignClients::ByHand => {
+            line(text, "Before", &format!("{} registers no client by itself: register one there, with", issuer.host()));
+            redirects(text);
+            line(text, "", "as its redirect URI. To enter nothing, let clients register here and teammates log in");
+            line(
+                text,
+                "",
+                &format!("there: issuer = \"builtin\" and login = {{ issuer = \"{issuer}\", client_id = … }}"),
+            );
+        }
+        ForeignClients::Unknown(why) => {
+            line(text, "Not yet", &format!("{} cannot be asked: nobody can sign in until it answers", issuer.host()));
+            line(text, "", &format!("({why})."));
+            line(text, "", "Unless clients register there by themselves, register one there, with");
+            redirects(text);
+            line(text, "", "as its redirect URI.");
+        }
     }
 }
 
@@ -250,41 +289,9 @@ fn in_duvo(text: &mut String, facts: &Facts<'_>) {
         let label = if index == 0 { "authentication" } else { "or" };
         line(text, "", &format!("{label}: {}", method(mode, facts.first)));
     }
-    if let (Some(foreign), Some(clients)) = (facts.settings.auth.foreign_oauth(), &facts.first.foreign_clients) {
-        at_another_server(text, &foreign.issuer, clients);
-    }
     if facts.loopback && facts.endpoint_url.starts_with("http://") {
         line(text, "", "Duvo calls from the internet, over HTTPS: this address is for this machine alone.");
         line(text, "", "Put a TLS proxy in front and set server.public_url to the address it has outside.");
-    }
-}
-
-/// What has to be done at an authorization server that is not ours, before anybody can connect.
-fn at_another_server(text: &mut String, issuer: &IssuerUrl, clients: &ForeignClients) {
-    match clients {
-        ForeignClients::ByThemselves => return,
-        ForeignClients::ByHand => {
-            line(
-                text,
-                "",
-                &format!(
-                    "{} registers no client by itself. There, register one with this redirect URI:",
-                    issuer.host()
-                ),
-            );
-        }
-        ForeignClients::Unknown(why) => {
-            line(text, "", "The authorization server cannot be asked: nobody can sign in until it answers.");
-            line(text, "", why);
-            line(text, "", "Unless clients register there by themselves, register one with this redirect URI:");
-        }
-    }
-    for redirect in Preset::Duvo.redirect_uris() {
-        line(text, "", redirect);
-    }
-    if *clients == ForeignClients::ByHand {
-        line(text, "", "To enter nothing, let clients register here and teammates log in there: in [auth.oauth],");
-        line(text, "", &format!("issuer = \"builtin\" and login = {{ issuer = \"{issuer}\", client_id = … }}"));
     }
 }
 

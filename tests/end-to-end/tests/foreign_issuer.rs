@@ -15,9 +15,12 @@ use std::time::Duration;
 use bridgehead_core::Clock;
 use bridgehead_end_to_end::{
     foreign::{Issuer, SigningKey, unsigned},
-    oauth::{Answer, PUBLIC, Site, warehouse},
+    oauth::{Answer, PUBLIC, Site, configuration, warehouse},
 };
-use bridgehead_harness::TestServer;
+use bridgehead_harness::{
+    TestServer, WAREHOUSE_TABLES,
+    process::{Served, bridgehead},
+};
 use serde_json::{Value, json};
 
 const RESOURCE: &str = "https://mcp.example.com/mcp";
@@ -666,4 +669,56 @@ async fn the_page_says_what_to_register_there() {
         assert!(!page.contains(REDIRECT), "{member}");
     }
     desk.server.stop().await;
+}
+
+/// P1, by the real binary: what the card says in each state of the issuer, and that commands on clients,
+/// connections and people say where those are.
+#[tokio::test]
+async fn card_and_commands_name_the_issuer() {
+    let issuer = Issuer::start(&SigningKey::new("first")).await;
+    let place = tempfile::tempdir().unwrap();
+    let config = configuration("", &format!("mode = \"oauth\"\n[auth.oauth]\nissuer = \"{}\"", issuer.url));
+    let config = config.replace(&format!("public_url = \"{PUBLIC}\"\n"), "");
+    std::fs::write(place.path().join("bridgehead.toml"), config).unwrap();
+    std::fs::write(place.path().join("warehouse.sql"), WAREHOUSE_TABLES).unwrap();
+    let host = issuer.url.trim_start_matches("http://");
+
+    let card = async || Served::start(&place.path().join("bridgehead.toml")).await.card.clone();
+    let by_hand = card().await;
+    for part in [
+        format!("OAuth at {}; each teammate signs in there", issuer.url),
+        format!("authentication: OAuth, with the id and secret of a client that you register at {host}"),
+        format!("{host} registers no client by itself: register one there, with"),
+        "https://platform.duvo.ai/v1/oauth/mcp/callback".to_owned(),
+        format!("issuer = \"builtin\" and login = {{ issuer = \"{}\"", issuer.url),
+        "bridgehead keys revoke --subject NAME".to_owned(),
+    ] {
+        assert!(by_hand.contains(&part), "{part}: {by_hand}");
+    }
+    issuer.set(|issuer| issuer.down = true);
+    let down = card().await;
+    assert!(down.contains(&format!("{host} cannot be asked: nobody can sign in until it answers")), "{down}");
+    issuer.set(|behaviour| {
+        behaviour.down = false;
+        behaviour.metadata.insert("registration_endpoint".to_owned(), json!(format!("{}/reg", issuer.url)));
+    });
+    let by_themselves = card().await;
+    assert!(by_themselves.contains("OAuth; client id and secret stay empty"), "{by_themselves}");
+    assert!(!by_themselves.contains("callback"), "{by_themselves}");
+
+    for (arguments, says) in [
+        (&["clients", "list"][..], "register and revoke there"),
+        (&["clients", "add", "--preset", "duvo"], "register and revoke there"),
+        (&["grants", "list"], "register and revoke there"),
+        (&["users", "list"], "add and disable people there"),
+    ] {
+        let output = bridgehead(place.path(), arguments).await;
+        let complained = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {complained}");
+        for part in [says, &issuer.url, "bridgehead keys revoke --subject NAME"] {
+            assert!(complained.contains(part), "{arguments:?}: {complained}");
+        }
+    }
+    let output = bridgehead(place.path(), &["keys", "revoke", "--subject", "alice"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }

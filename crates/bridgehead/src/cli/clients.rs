@@ -183,7 +183,7 @@ impl Opened {
         if let Some(foreign) = settings.auth.foreign_oauth() {
             return Err(Failure::usage(format!(
                 "clients, and what teammates have connected, are kept by {}, since auth.oauth.issuer names it: look, \
-                 register and revoke there. `bridgehead keys revoke SUBJECT` cuts a teammate off here.",
+                 register and revoke there. `bridgehead keys revoke --subject NAME` cuts a teammate off here.",
                 foreign.issuer
             )));
         }

@@ -224,7 +224,7 @@ async fn open(config: &ConfigOption) -> Result<Opened, Failure> {
     if let Some(foreign) = settings.auth.foreign_oauth() {
         return Err(Failure::usage(format!(
             "teammates sign in at {}, since auth.oauth.issuer names it: add and disable people there. \
-             `bridgehead keys revoke SUBJECT` cuts a teammate off here.",
+             `bridgehead keys revoke --subject NAME` cuts a teammate off here.",
             foreign.issuer
         )));
     }
