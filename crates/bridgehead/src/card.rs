@@ -126,11 +126,22 @@ fn sign_in(text: &mut String, facts: &Facts<'_>) {
     if let Some(login) = facts.settings.auth.login() {
         at_the_provider(text, facts, login);
     }
-    let from_elsewhere =
-        |mode: &ModeSettings| mode.is_handed_through() || matches!(mode, ModeSettings::ForeignOAuth(_));
-    if let (Some(config), true) = (facts.config, modes.iter().any(from_elsewhere)) {
-        line(text, "Cut off", &format!("bridgehead keys revoke --subject NAME -c {}", config.display()));
-        line(text, "", "SUBJECT is the caller as the audit in the log names them");
+    if let Some(config) = facts.config {
+        cut_off(text, modes, config);
+    }
+}
+
+/// How those are cut off who have no key of ours.
+fn cut_off(text: &mut String, modes: &[ModeSettings], config: &Path) {
+    let mut said = |what: &str, name: &str| {
+        line(text, "Cut off", &format!("bridgehead keys revoke {what} -c {}", config.display()));
+        line(text, "", &format!("{name} is the caller as the audit in the log names them"));
+    };
+    if modes.iter().any(|mode| matches!(mode, ModeSettings::ForeignOAuth(_))) {
+        // What an issuer calls somebody has any form, also that of a key's id.
+        said("--subject NAME", "NAME");
+    } else if modes.iter().any(ModeSettings::is_handed_through) {
+        said("SUBJECT", "SUBJECT");
     }
 }
 
