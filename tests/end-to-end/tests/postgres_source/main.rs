@@ -10,6 +10,7 @@
 )]
 
 mod changes;
+mod effects;
 mod opening;
 mod over_http;
 mod paging;
