@@ -19,7 +19,8 @@
 //! The caller's limit comes before the arguments: checking them is work as well. Arguments come before
 //! the turn and the place: a call that cannot succeed takes nobody's. The time in the queues counts
 //! against the deadline. What step 7 has claimed it settles behind step 9, and a refusal on the way there
-//! releases it. Between 8c and 8d stands the [`gate`]: what has passed it may have been sent.
+//! releases it. A call that outlasts the patience of platforms is answered with a handle around steps 7 to
+//! 9 (`claim/outlast`), and goes on. Between 8c and 8d stands the [`gate`]: what has passed it may have been sent.
 
 mod arguments;
 mod audit;
@@ -41,8 +42,17 @@ mod waiting;
 
 use std::sync::Arc;
 
-use self::{claim::Claims, dispatch::Dispatch, gate::Gate};
-use crate::{AuditSink, Call, CallError, Catalog, Clock, Entry, Fault, IdempotencyKey, Outcome, Refusal};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    claim::{Claims, Long},
+    dispatch::Dispatch,
+    gate::Gate,
+};
+use crate::{
+    AuditSink, Call, CallError, Catalog, Clock, Entry, Fault, IdempotencyKey, Outcome, Refusal,
+    effects::{arguments_digest, handle::RESULT},
+};
 
 pub use claim::Effects;
 pub use dispatch::Shield;
@@ -97,7 +107,8 @@ impl Pipeline {
             }
             call.max_result_bytes = entry.tool.policy.max_result_bytes;
             let deadline = deadline::Deadline::start(&*self.clock, &entry.tool.policy, &mut call);
-            deadline.bound(entry, &gate.0, self.answer(entry, call, key, &gate.0)).await
+            let answer = self.answer(catalog, entry.clone(), call, key, gate.0.clone());
+            deadline.bound(entry, &gate.0, answer).await
         }
         .await;
         record.close(&result);
@@ -106,15 +117,47 @@ impl Pipeline {
 
     async fn answer(
         &self,
-        entry: &Arc<Entry>,
+        catalog: &Catalog,
+        entry: Arc<Entry>,
         call: Call,
         key: Option<IdempotencyKey>,
-        gate: &Arc<Gate>,
+        gate: Arc<Gate>,
     ) -> Result<Outcome, CallError> {
-        match (key, &self.claims) {
-            (Some(key), Some(claims)) => claims.once(entry, call, &key, gate).await,
-            (Some(_), None) => Err(Fault::new("keeping one effect for one key, without a store for it").into()),
-            (None, _) => shape::shape(self.dispatch.dispatch(entry, &call, gate).await?, entry),
+        match &self.claims {
+            Some(claims) if entry.tool.wire_name.as_str() == RESULT => claims.result(catalog, &call).await,
+            Some(claims) if claims.gives_handles(&entry) => {
+                let stop = CancellationToken::new();
+                let call = Call { cancelled: stop.clone(), ..call };
+                let long = Long {
+                    _stop: stop.drop_guard(),
+                    gate: gate.clone(),
+                    deadline: call.deadline,
+                    subject: call.caller.subject.clone(),
+                    digest: arguments_digest(&call.arguments),
+                    effect: key.as_ref().map(|key| claims.effect(&entry, &call, key)),
+                    entry: entry.clone(),
+                };
+                claims.outlast(long, Box::pin(self.make(entry, call, key, gate))).await
+            }
+            _ => self.make(entry, call, key, gate).await,
+        }
+    }
+
+    /// Makes the call. Nothing of it is borrowed, so that it can go on by itself.
+    fn make(
+        &self,
+        entry: Arc<Entry>,
+        call: Call,
+        key: Option<IdempotencyKey>,
+        gate: Arc<Gate>,
+    ) -> impl Future<Output = Result<Outcome, CallError>> + Send + use<> {
+        let (dispatch, claims) = (self.dispatch.clone(), self.claims.clone());
+        async move {
+            match (key, claims) {
+                (Some(key), Some(claims)) => claims.once(&entry, call, &key, &gate).await,
+                (Some(_), None) => Err(Fault::new("keeping one effect for one key, without a store for it").into()),
+                (None, _) => shape::shape(dispatch.dispatch(&entry, &call, &gate).await?, &entry),
+            }
         }
     }
 

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use super::gate::Gate;
-use crate::{AuditRecord, AuditSink, Call, CallError, Clock, Effect, Ending, Outcome, RequestId, Tool};
+use crate::{
+    AuditRecord, AuditSink, Call, CallError, Clock, Effect, Ending, Outcome, RequestId, Tool, effects::handle::RUNNING,
+};
 
 /// A record that is still open. Dropped without [`Open::close`], it says that the caller went away.
 pub(super) struct Open<'a> {
@@ -64,6 +66,7 @@ impl<'a> Open<'a> {
             }
         }
         self.ending = Some(match result {
+            Ok(outcome) if outcome.meta.contains_key(RUNNING) => Ending::Continues,
             Ok(_) => Ending::Succeeded,
             Err(CallError::Cancelled) => Ending::Abandoned,
             Err(error) if reached => Ending::Failed(error.code()),

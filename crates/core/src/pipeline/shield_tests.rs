@@ -306,7 +306,9 @@ async fn a_burst_on_few_places_comes_back_as_they_become_free() {
 async fn places_and_turns_together_keep_both() {
     let policy = PolicyPatch { upstream: per(10, SECOND), concurrency: Some(3), ..PolicyPatch::default() };
     let bench = Bench::new(policy);
-    bench.will(vec![Does::Takes(SECOND); 30]);
+    // The first three end at the same moment.
+    let first = [2000, 1900, 1800].map(|ms| Does::Takes(ms * MS));
+    bench.will(first.into_iter().chain(vec![Does::Takes(SECOND); 27]));
     let ends = join_all((0..30).map(|_| bench.ends("read"))).await;
     assert!(ends.iter().all(|end| end == "ok"), "{ends:?}");
     let called = bench.called();
@@ -368,7 +370,8 @@ async fn a_try_that_fails_or_is_given_up() {
     bench.clock.sleep(10 * SECOND).await;
     assert_eq!(bench.ends("read").await, "timed_out");
     bench.clock.sleep(MS).await;
-    assert_eq!(bench.told(), ["open", "half open", "open"], "what takes too long has failed");
+    assert_eq!(bench.told(), ["open", "half open", "open"]);
+    assert_eq!(bench.ends("read").await, "circuit_open 9999 ms", "what takes too long has failed");
 
     bench.clock.sleep(10 * SECOND).await;
     tokio::select! {
@@ -379,6 +382,24 @@ async fn a_try_that_fails_or_is_given_up() {
     assert_eq!(bench.told(), ["half open", "open"]);
     assert_eq!(bench.ends("read").await, "ok");
     assert_eq!(bench.told(), ["half open", "closed"]);
+}
+
+/// H3: a call from before the circuit opened says nothing of how the system behind is now.
+#[tokio::test(start_paused = true)]
+async fn only_the_call_that_tries_closes_a_circuit() {
+    let bench = Bench::new(PolicyPatch { circuit: circuit(1, 10 * SECOND), ..PolicyPatch::default() });
+    bench.will([Does::Takes(15 * SECOND), fails(UpstreamCode::Unavailable), Does::Takes(8 * SECOND)]);
+    let others = async {
+        assert_eq!(bench.ends("read").await, "upstream_unavailable");
+        bench.clock.sleep(10 * SECOND).await;
+        tokio::join!(bench.ends("read"), async {
+            bench.clock.sleep(6 * SECOND).await;
+            bench.ends("read").await
+        })
+    };
+    let (from_before, (tries, meanwhile)) = tokio::join!(bench.ends("read"), others);
+    assert_eq!((&*from_before, &*tries, &*meanwhile), ("ok", "ok", "circuit_open 1000 ms"));
+    assert_eq!(bench.told(), ["open", "half open", "closed"]);
 }
 
 /// H3: reads are repeated after a growing pause, for what may pass, within the deadline; writes never.
