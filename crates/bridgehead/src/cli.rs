@@ -6,6 +6,7 @@ mod clients;
 mod completions;
 mod config;
 mod grants;
+mod init;
 mod keys;
 mod log;
 mod output;
@@ -41,6 +42,8 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a commented bridgehead.toml for a database or an API that is there.
+    Init(Box<init::Args>),
     /// Run the server; prints a card: URL, how to sign in, the tools, what to enter in Duvo.
     Serve(serve::Args),
     /// What an agent will see: name, effect, token cost. With a NAME, that tool in full.
@@ -179,6 +182,7 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command) -> Outcome {
     match command {
+        Command::Init(args) => init::run(*args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Tools(args) => tools::run(args).await,
         Command::Call(args) => call::run(args).await,

@@ -48,6 +48,7 @@ pub use audit_log::AuditLog;
 pub use effects::effects;
 pub use issuer::for_commands as issuer_for_commands;
 pub use signal::told_to_stop;
+pub use sources::description;
 
 /// Whom the key of the first run is for.
 const FIRST_SUBJECT: &str = "you@localhost";

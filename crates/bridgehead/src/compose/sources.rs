@@ -40,13 +40,25 @@ pub(super) fn client(ambient: &Ambient) -> Client<Configured> {
     Client::configured(ambient.net.clone(), Limits::CONFIGURED)
 }
 
+/// Reads a description and the documents that it refers to. The second part of the answer says which of
+/// these were not read, and why.
+///
+/// # Errors
+/// There is no description, or it is none; in words for the operator.
+pub async fn description(spec: &Spec, ambient: &Ambient) -> Result<(Document, Vec<String>), String> {
+    let documents = Around::of(spec, ambient);
+    let text = documents.description().await?;
+    let mut document = Document::parse(&text, documents.url.clone()).map_err(|error| error.to_string())?;
+    let complaints = bundle(&mut document, &documents).await;
+    Ok((document, complaints))
+}
+
 async fn open_openapi(source: &OpenApiSourceSettings, ambient: &Ambient) -> Result<OpenApiSource, Vec<SourceFault>> {
-    let at_spec = |message: String| vec![SourceFault { path: vec!["spec".to_owned()], message }];
-    let documents = Around::of(&source.spec, ambient);
-    let text = documents.description().await.map_err(at_spec)?;
-    let mut document = Document::parse(&text, documents.url.clone()).map_err(|error| at_spec(error.to_string()))?;
     let name = &source.settings.name;
-    for complaint in bundle(&mut document, &documents).await {
+    let (document, complaints) = description(&source.spec, ambient)
+        .await
+        .map_err(|message| vec![SourceFault { path: vec!["spec".to_owned()], message }])?;
+    for complaint in complaints {
         tracing::warn!(source = name, complaint, "a document that the description refers to was not read");
     }
     let (source, reports) =

@@ -22,6 +22,7 @@ mod check;
 mod datum;
 mod driver;
 mod effects;
+mod introspect;
 mod page;
 mod postgres;
 mod rows;
@@ -32,5 +33,6 @@ mod statement;
 mod tool;
 
 pub use check::check;
+pub use introspect::{Reference, Table, TableColumn, identifier, introspect};
 pub use settings::{Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SqlFault, SqlSettings, SqlToolSettings};
 pub use source::SqlSource;

@@ -26,6 +26,7 @@ mod decode;
 mod effects;
 mod encode;
 mod failure;
+mod introspect;
 mod kind;
 mod page;
 mod parameters;
@@ -40,6 +41,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlx::{Connection as _, PgConnection, Transaction, postgres::PgRow};
+
+pub(in crate::sql) use introspect::introspect;
 
 use self::{
     command::{Command, Trouble},
