@@ -21,7 +21,7 @@ import { createServer } from 'node:http';
 import Provider, { errors, interactionPolicy } from 'oidc-provider';
 
 const { people, registration = false, claims_in = 'id_token', algorithm = 'RS256', access_tokens = 'jwt' } = JSON.parse(process.argv[2]);
-const CLAIMS = ['email', 'email_verified', 'name', 'groups', 'preferred_username'];
+const CLAIMS = ['email', 'email_verified', 'name', 'groups', 'team', 'preferred_username'];
 
 const machine = Date.now;
 let ahead = 0;
@@ -72,7 +72,7 @@ const configuration = keys => ({
   adapter: Store,
   jwks: { keys },
   cookies: { keys: ['a key of this test'] },
-  claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'preferred_username', 'groups'] },
+  claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'preferred_username', 'groups', 'team'] },
   conformIdTokenClaims: claims_in === 'userinfo',
   clientDefaults: { id_token_signed_response_alg: algorithm, grant_types: ['authorization_code', 'refresh_token'] },
   extraClientMetadata: { properties: [] },

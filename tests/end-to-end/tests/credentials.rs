@@ -20,7 +20,7 @@ use bridgehead_end_to_end::{
     hunt::{Haystack, Hunted},
     oauth::{ALICE, Answer, Browser, CALLBACK, PASSWORD, PUBLIC, Site, configuration, parameter, query},
 };
-use bridgehead_harness::{Replica, TestServer, WAREHOUSE_TABLES};
+use bridgehead_harness::{Replica, TestServer, WAREHOUSE_TABLES, process::bridgehead};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -274,6 +274,56 @@ async fn a_stolen_link_collects_nothing() {
     assert_eq!(alice.browser.get("/account/credentials/nothing").await.status, 404);
     let next = alice.browser.get("/account/credentials/erp?next=https://evil.example/&saved=").await;
     assert!(!next.text.contains("evil.example"), "{}", next.text);
+    servers.stop().await;
+}
+
+/// The command shows who has what and nothing of it, seals it anew, and takes it away.
+#[tokio::test]
+async fn the_command_shows_who_has_what_and_takes_it_away() {
+    let servers = servers().await;
+    let site = servers.site();
+    let mut alice = Teammate::of(&site, ALICE).await;
+    alice.connect(&servers.crm, "alice").await;
+    assert_eq!(alice.enter(KEY, TENANT).await.status, 303);
+    let run = async |arguments: &[&str]| {
+        let output = bridgehead(servers.first.directory(), &[&["credentials"], arguments].concat()).await;
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    for arguments in [&["list"][..], &["list", "--for", "ALICE@example.com"]] {
+        let (code, listed, _) = run(arguments).await;
+        assert_eq!(code, Some(0));
+        let rows: Vec<Vec<&str>> =
+            listed.lines().skip(1).map(|line| line.split_whitespace().take(4).collect()).collect();
+        assert_eq!(rows, [["crm", ALICE, "good", "oauth"], ["erp", ALICE, "good", "fields"]], "{listed}");
+    }
+    let (code, listed, _) = run(&["list", "--json"]).await;
+    let rows: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!((code, &rows[1]["vault"], &rows[1]["subject"]), (Some(0), &json!("erp"), &json!(ALICE)));
+    for secret in [KEY, TENANT] {
+        assert!(!listed.contains(secret), "{listed}");
+    }
+    let (code, listed, said) = run(&["list", "--for", BOB]).await;
+    assert_eq!((code, listed.as_str()), (Some(0), ""));
+    assert!(said.contains("Nobody has entered or connected anything"), "{said}");
+
+    let (code, resealed, _) = run(&["reseal", "--json"]).await;
+    let resealed: Value = serde_json::from_str(&resealed).unwrap();
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        (&resealed["current"], &resealed["resealed"], &resealed["unreadable"]),
+        (&json!(2), &json!(0), &json!([]))
+    );
+
+    let revoke = ["revoke", "--for", ALICE, "--vault", "erp"];
+    let (code, _, said) = run(&revoke).await;
+    assert_eq!(code, Some(0));
+    assert!(said.contains(&format!("What {ALICE} had for erp is forgotten here.")), "{said}");
+    assert_eq!(error(&call(&site, &alice.token, "ask_erp").await)["code"], "credential_required");
+    assert_eq!(call(&site, &alice.token, "who_am_i").await["structuredContent"]["person"], "alice");
+    let (code, _, said) = run(&revoke).await;
+    assert_eq!(code, Some(1));
+    assert!(said.contains("has nothing to revoke"), "{said}");
     servers.stop().await;
 }
 

@@ -172,6 +172,50 @@ async fn a_provider_of_another_make_signs_people_in() {
     server.stop().await;
 }
 
+/// P2: what the provider says of a person reaches a statement, and what a client sends does not.
+#[tokio::test]
+async fn a_claim_of_the_provider_reaches_a_statement() {
+    const STATEMENT: &str = "
+[sources.stock.tools.of_my_team]
+description = \"Says which team the caller is in.\"
+sql = \"SELECT :team AS team, :who AS who\"
+parameters.team = { type = \"string\", from = \"caller.claims.team\" }
+parameters.who = { type = \"string\", from = \"caller.subject\" }
+";
+    let idp = Idp::start(&people()).await;
+    idp.person("alice", json!({"team": "north"})).await;
+    let config = config(&idp.issuer).replace("[auth.oauth.login]\n", "[auth.oauth.login]\nclaims = [\"team\"]\n");
+    let server = TestServer::with(&(config + STATEMENT)).file("warehouse.sql", WAREHOUSE_TABLES).start().await;
+    idp::to_the_present(&server.clock);
+    idp.client("bridgehead", SECRET, &[format!("{}/oauth/callback", server.origin)], json!({})).await;
+    let browser = Browser::start(&[]).await;
+    let mut client = Client::start(Script::TypescriptV1, &server.url, &json!({}), &browser, ALICE);
+    let said = client.call("of_my_team", json!({}), true).await;
+    assert_eq!(said["result"]["rows"], json!([{"team": "north", "who": ALICE.mail}]), "{said}");
+    let token = said["token"].as_str().unwrap();
+    let (status, _, forged) = teammates::call(&server, token, "of_my_team", json!({"team": "south"})).await;
+    assert_eq!((status, &forged["_meta"]["bridgehead/error"]["code"]), (200, &json!("invalid_arguments")), "{forged}");
+
+    // In another team from the next token on; without one, nothing is asked of the database.
+    idp.person("alice", json!({"team": "south"})).await;
+    server.clock.advance(LATER);
+    client.later(LATER.as_secs());
+    let said = client.call("of_my_team", json!({}), false).await;
+    assert_eq!(said["result"]["rows"][0]["team"], "south", "{said}");
+    idp.person("alice", json!({"team": null})).await;
+    server.clock.advance(LATER);
+    client.later(LATER.as_secs());
+    client.call("find_stock", json!({"sku": "A-1"}), false).await;
+    let token = client.call("find_stock", json!({"sku": "A-1"}), false).await["token"].as_str().unwrap().to_owned();
+    let (status, _, refused) = teammates::call(&server, &token, "of_my_team", json!({})).await;
+    assert_eq!(
+        (status, &refused["_meta"]["bridgehead/error"]["code"]),
+        (200, &json!("caller_lacks_claim")),
+        "{refused}"
+    );
+    server.stop().await;
+}
+
 /// A client's way to consent.
 async fn asking(server: &TestServer) -> String {
     let metadata = json!({"redirect_uris": ["https://a.example/cb"], "token_endpoint_auth_method": "none"});
