@@ -133,7 +133,7 @@ fn tools(text: &mut String, facts: &Facts<'_>) {
     }
     let is_poor = |group: &ToolGroup| group.tools.iter().any(|tool| tool.grade <= Grade::D);
     if let (true, Some(config)) = (facts.tools.iter().any(is_poor), facts.config) {
-        line(text, "", &format!("{} says what to improve", command("bridgehead lint", Some(config))));
+        line(text, "", &format!("`{}` says what to improve", command("bridgehead lint", Some(config))));
     }
 }
 

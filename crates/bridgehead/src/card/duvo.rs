@@ -28,7 +28,7 @@ pub(super) fn in_duvo(text: &mut String, facts: &Facts<'_>) {
         chosen(text, entry);
     }
     if !facts.connect.vaults.is_empty() {
-        line(text, "", "Each teammate gives what the systems behind want from them, once:");
+        line(text, "", "Each teammate enters or connects their own access to these systems, once:");
         for vault in &facts.connect.vaults {
             line(text, "", &format!("{}{} ({})", facts.public_url, vault.path, vault.title));
         }

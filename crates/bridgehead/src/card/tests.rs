@@ -22,20 +22,27 @@ request = { method = "GET", url = "https://erp.internal/orders/{order}" }
 parameters.order = { type = "string", description = "Order number, for example O-2025-17" }
 [sources.erp.tools.cancel]
 description = "Cancel"
-request = { method = "DELETE", url = "https://erp.internal/orders/{id}" }
-parameters.id = { type = "string", description = "Id" }
+request = { method = "DELETE", url = "https://erp.internal/orders/{id}/{line}/{part}" }
+parameters.id = { type = "string" }
+parameters.line = { type = "string" }
+parameters.part = { type = "string" }
 "#;
+
+const FROM_CALLER: &str = "credential = { from = \"caller\" }";
 
 /// One card: its name, `[auth]` and what goes with it, and what is known at the start.
 struct Case {
     name: &'static str,
     config: &'static str,
+    /// What the source says of the caller's credential.
+    credential: &'static str,
     public_url: Option<&'static str>,
     first: FirstRun,
 }
 
 fn case(name: &'static str, config: &'static str) -> Case {
-    Case { name, config, public_url: Some("https://mcp.example.com"), first: FirstRun::default() }
+    let public_url = Some("https://mcp.example.com");
+    Case { name, config, credential: "", public_url, first: FirstRun::default() }
 }
 
 fn cases() -> Vec<Case> {
@@ -52,14 +59,20 @@ fn cases() -> Vec<Case> {
         case("open", "auth.mode = \"open\""),
         case("key", "auth.mode = \"api_key\""),
         Case { public_url: None, first: key, ..case("key_on_this_machine", "auth.mode = \"api_key\"") },
-        case(
-            "key_handed_through",
-            "auth.mode = \"api_key\"\nauth.api_key = { header = \"X-Api-Key\", verify = \"upstream\" }",
-        ),
-        case(
-            "headers",
-            "auth.mode = \"headers\"\nauth.headers = { required = [\"X-Api-Key\", \"X-Tenant\"], optional = [\"X-Region\"] }",
-        ),
+        Case {
+            credential: FROM_CALLER,
+            ..case(
+                "key_handed_through",
+                "auth.mode = \"api_key\"\nauth.api_key = { header = \"X-Api-Key\", verify = \"upstream\" }",
+            )
+        },
+        Case {
+            credential: FROM_CALLER,
+            ..case(
+                "headers",
+                "auth.mode = \"headers\"\nauth.headers = { required = [\"X-Api-Key\", \"X-Tenant\"], optional = [\"X-Region\"], verify = \"upstream\" }",
+            )
+        },
         case(
             "headers_issued",
             "auth.mode = \"headers\"\nauth.headers = { required = [\"X-Api-Key\", \"X-Tenant\"], verify = \"issued\" }",
@@ -78,16 +91,20 @@ fn cases() -> Vec<Case> {
             ..case("foreign_down", foreign_config)
         },
         Case { first: by_link(), ..case("side_by_side", "auth.mode = [\"oauth\", \"api_key\"]") },
-        case(
-            "vaults",
-            "auth.mode = \"oauth\"\n[vaults.crm]\ntitle = \"the CRM\"\nfields = { api_key = \"Your CRM key\" }",
-        ),
+        Case {
+            credential: "credential = { vault = \"crm\", headers = { X-Api-Key = \"{api_key}\" } }",
+            ..case(
+                "vaults",
+                "auth.mode = \"oauth\"\n[vaults.crm]\ntitle = \"the CRM\"\nfields = { api_key = \"Your CRM key\" }",
+            )
+        },
     ]
 }
 
 async fn printed(case: &Case) -> String {
     let public_url = case.public_url.map(|url| format!("server.public_url = \"{url}\"\n")).unwrap_or_default();
-    let text = format!("name = \"Orders\"\nstore.url = \"memory:\"\n{public_url}{}{TOOLS}", case.config);
+    let tools = TOOLS.replace("type = \"http\"\n", &format!("type = \"http\"\n{}\n", case.credential));
+    let text = format!("name = \"Orders\"\nstore.url = \"memory:\"\n{public_url}{}{tools}", case.config);
     let environment = FixedEnvironment::new([("IDP_SECRET", SECRET)]);
     let path = Path::new("bridgehead.toml");
     let loaded =
@@ -95,6 +112,13 @@ async fn printed(case: &Case) -> String {
     let settings = loaded.settings;
     let catalog = compose::catalog(&settings, &loaded.places, &Ambient::default(), Vec::new()).await.unwrap();
     let public_url = case.public_url.unwrap_or("http://127.0.0.1:8080").to_owned();
+    let mut parts = connect_parts(&settings, None, &case.first);
+    for way in &mut parts.ways_in {
+        // A server that runs knows them from its tools.
+        if let WayIn::ForeignOAuth { scopes, .. } = way {
+            "tools:read tools:write".clone_into(scopes);
+        }
+    }
     card(&Facts {
         config: Some(path),
         endpoint_url: format!("{public_url}/mcp"),
@@ -102,8 +126,8 @@ async fn printed(case: &Case) -> String {
         loopback: case.public_url.is_none(),
         admin: None,
         awaits_certificate: false,
-        connect: connect_parts(&settings, None, &case.first),
-        own_keys: connect::teammates_make_keys(&settings.auth),
+        connect: parts,
+        own_keys: compose::connect::teammates_make_keys(&settings.auth),
         tools: pages::graded(&catalog),
         first: &case.first,
         settings: &settings,

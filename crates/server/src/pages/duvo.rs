@@ -106,11 +106,11 @@ impl DuvoEntry {
             WayIn::Headers { required, optional, from } => Self::of_headers(required, optional, *from),
             WayIn::OAuth { registration: ClientRegistration::Open } => Self::new(
                 "OAuth, found automatically",
-                "signs in here and presses Allow. Client id and secret stay empty.",
+                "signs in on this server and presses Allow. Client id and secret stay empty.",
             ),
             WayIn::OAuth { registration: ClientRegistration::Closed } => Self::new(
                 "OAuth, with a client id and a secret",
-                "enters the client id and the secret, signs in here and presses Allow.",
+                "enters the client id and the secret, signs in on this server and presses Allow.",
             )
             .after(Before::runs(
                 "An administrator registers Duvo. The command prints the client id and the secret:",
@@ -122,7 +122,9 @@ impl DuvoEntry {
 
     fn of_key(header: Option<&str>, from: ValuesFrom, own_keys: bool) -> Self {
         let each = match from {
-            ValuesFrom::Here if own_keys => "enters a key of their own, which they make in their account here.",
+            ValuesFrom::Here if own_keys => {
+                "enters a key of their own, which they make in their account on this server."
+            }
             ValuesFrom::Here => "enters their own key.",
             ValuesFrom::SystemBehind => "enters their own key of the system behind this server.",
         };

@@ -134,10 +134,10 @@ impl<'a> Doors<'a> {
                 }
                 vec![Snippet::new("An administrator runs, before", command(&words))]
             }
-            Some(ClientIdFrom::Elsewhere) => redirects
-                .iter()
-                .map(|uri| Snippet::new("Redirect URI, to be registered where you sign in", (*uri).to_owned()))
-                .collect(),
+            Some(ClientIdFrom::Elsewhere) if redirects.is_empty() => Vec::new(),
+            Some(ClientIdFrom::Elsewhere) => {
+                vec![Snippet::new("Redirect URIs, to be registered where you sign in", redirects.join("\n"))]
+            }
         }
     }
 
@@ -503,7 +503,7 @@ mod tests {
             )
         };
         let by_hand = guide(&foreign(ForeignRegistration::ByHand), "Claude");
-        let uris: Vec<&str> = by_hand.snippets.iter().map(|snippet| snippet.text.as_str()).collect();
+        let uris: Vec<&str> = by_hand.snippets[0].text.lines().collect();
         assert_eq!(uris, Preset::Claude.redirect_uris());
         assert!(guide(&foreign(ForeignRegistration::ByThemselves), "Claude").snippets.is_empty());
     }
