@@ -9,7 +9,7 @@ use super::{
     Scripts, Site, ToolList, View,
     duvo::{self, ClientRegistration, DUVO_MENU, DuvoEntry, ForeignRegistration, ValuesFrom},
     guides::{self, Guide},
-    paths,
+    paths, tools,
 };
 
 /// The page at `/`.

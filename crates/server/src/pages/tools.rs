@@ -1,7 +1,7 @@
 //! The tools as the connect page shows them (D1): each with what an agent sees of it, what it may do, and
 //! how well it is described.
 
-use std::sync::Arc;
+use std::{borrow::Borrow, sync::Arc};
 
 use bridgehead_core::{Catalog, Effect, ScopeSet};
 use bridgehead_lint::{Finding, Grade, Severity, Subject, lint};
@@ -18,6 +18,8 @@ pub struct ToolList {
     pub groups: Vec<ToolGroup>,
     /// How many there are without the filter.
     pub total: usize,
+    /// About how many tokens these take of an agent's context.
+    pub tokens: usize,
     /// What was asked for; empty where everything was.
     pub filter: String,
 }
@@ -105,25 +107,22 @@ impl ToolList {
     #[must_use]
     pub fn of(all: &[ToolGroup], scopes: Option<&ScopeSet>, filter: &str) -> Self {
         let words: Vec<String> = filter.split_whitespace().map(str::to_lowercase).collect();
-        let (mut groups, mut total) = (Vec::new(), 0);
+        let (mut groups, mut total, mut tokens) = (Vec::new(), 0, 0);
         for group in all {
             let visible = group.tools.iter().filter(|tool| scopes.is_none_or(|scopes| scopes.grants(&tool.scope)));
             let visible: Vec<_> = visible.cloned().collect();
             total += visible.len();
+            tokens += visible.iter().map(|tool| tool.tokens).sum::<usize>();
             let tools: Vec<_> = visible.into_iter().filter(|tool| tool.has_all(&words, &group.source)).collect();
             if !tools.is_empty() {
                 groups.push(ToolGroup { tools, ..group.clone() });
             }
         }
-        Self { groups, total, filter: words.join(" ") }
+        Self { groups, total, tokens, filter: words.join(" ") }
     }
 
     pub(super) fn shown(&self) -> usize {
         self.groups.iter().map(|group| group.tools.len()).sum()
-    }
-
-    pub(super) fn tokens(&self) -> usize {
-        self.groups.iter().map(ToolGroup::tokens).sum()
     }
 
     pub(super) fn is_short(&self) -> bool {
@@ -178,6 +177,13 @@ impl ToolLine {
         let outside = self.open_world.then_some("reaches beyond one known system");
         [Some(does), repeat, outside].into_iter().flatten().collect()
     }
+}
+
+/// A number for readers: 107,000. Templates hand over fields by reference, and what methods return by value.
+pub(super) fn thousands(number: impl Borrow<usize>) -> String {
+    let digits = number.borrow().to_string();
+    let leads = |index: usize| index > 0 && (digits.len() - index).is_multiple_of(3);
+    digits.char_indices().flat_map(|(index, digit)| leads(index).then_some(',').into_iter().chain([digit])).collect()
 }
 
 impl FindingLine {
@@ -257,7 +263,15 @@ mod tests {
         }
         let reads = ScopeSet::parse("tools:read").unwrap();
         let list = ToolList::of(&all, Some(&reads), "adjust");
-        assert!(list.groups.is_empty() && list.total == 1);
+        assert_eq!((list.groups.len(), list.total, list.tokens), (0, 1, 100));
+    }
+
+    #[test]
+    fn numbers_have_commas_between_thousands() {
+        let rows = [(0, "0"), (999, "999"), (1_000, "1,000"), (107_000, "107,000"), (1_234_567, "1,234,567")];
+        for (number, shown) in rows {
+            assert_eq!(thousands(number), shown);
+        }
     }
 
     #[test]

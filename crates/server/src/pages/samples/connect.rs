@@ -113,6 +113,7 @@ impl Samples<'_> {
         ToolList {
             groups: vec![group("stock", "sql", stock), group("crm", "openapi", customers)],
             total: if filter.is_empty() { 4 } else { 42 },
+            tokens: if filter.is_empty() { 856 } else { 8_988 },
             filter: filter.to_owned(),
         }
     }
@@ -163,7 +164,7 @@ pub fn large() -> Sample {
     let groups = vec![group("erp", "openapi", 400), group("stock", "sql", 60), group("mail", "http", 40)];
     let view = Connect {
         site: Site { name: texts.site.clone() },
-        tools: Some(ToolList { groups, total: 500, filter: String::new() }),
+        tools: Some(ToolList { groups, total: 500, tokens: 107_000, filter: String::new() }),
         ..samples.connect_page(Vec::new())
     };
     Sample { name: "connect-large".to_owned(), page: view.page() }
