@@ -54,7 +54,13 @@ pub(crate) struct ConnectPage {
 
 /// The tools with their grades, made once for each catalog.
 #[derive(Default)]
-pub(crate) struct Graded(Mutex<Option<(Arc<Catalog>, Arc<[ToolGroup]>)>>);
+pub(crate) struct Graded(Mutex<Option<Grades>>);
+
+/// What was graded, and what came of it.
+struct Grades {
+    of: Arc<Catalog>,
+    groups: Arc<[ToolGroup]>,
+}
 
 pub(crate) async fn page(State(page): State<ConnectPage>, request: Request) -> Response {
     let session = match &page.server {
@@ -135,16 +141,16 @@ impl Graded {
     /// is not spent on a thread that answers.
     async fn of(&self, catalog: Arc<Catalog>) -> Arc<[ToolGroup]> {
         let mut known = self.0.lock().await;
-        if let Some((of, groups)) = &*known
-            && Arc::ptr_eq(of, &catalog)
+        if let Some(grades) = &*known
+            && Arc::ptr_eq(&grades.of, &catalog)
         {
-            return groups.clone();
+            return grades.groups.clone();
         }
         let to_grade = catalog.clone();
         match spawn_blocking(move || pages::graded(&to_grade)).await {
             Ok(groups) => {
                 let groups: Arc<[ToolGroup]> = groups.into();
-                *known = Some((catalog, groups.clone()));
+                *known = Some(Grades { of: catalog, groups: groups.clone() });
                 groups
             }
             Err(error) => {
