@@ -47,7 +47,6 @@ const LIST: &[NotYet] = &[
         meanwhile: "use a SQLite file (\"sqlite:FILE\"), for example an export of the tables that are asked for",
     },
     all("policy.*.cache", "leave it out; every call reaches the source"),
-    all("pages", "leave it out"),
 ];
 
 /// Reports each setting of the list that the tree has.
