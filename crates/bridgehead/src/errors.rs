@@ -190,9 +190,11 @@ const fn form(code: OwnCode) -> &'static str {
         OwnCode::NotPermitted => "HTTP 403 with JSON-RPC error -32001",
         OwnCode::ClientLacksCapability => "JSON-RPC error -32021, with `requiredCapabilities` in `data`",
         OwnCode::Internal => "JSON-RPC error -32603",
-        OwnCode::InvalidArguments | OwnCode::Busy | OwnCode::ShuttingDown | OwnCode::Cancelled => {
-            "result with `isError`"
-        }
+        OwnCode::InvalidArguments
+        | OwnCode::CallerLacksClaim
+        | OwnCode::Busy
+        | OwnCode::ShuttingDown
+        | OwnCode::Cancelled => "result with `isError`",
     }
 }
 

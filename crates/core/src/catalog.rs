@@ -141,6 +141,7 @@ fn entry(
                 effect: spec.effect,
                 idempotent: spec.idempotent,
                 open_world: spec.open_world,
+                per_caller: spec.per_caller,
                 scope: spec.scope.unwrap_or_else(|| spec.effect.default_scope().to_owned()),
             },
             input,

@@ -51,6 +51,14 @@ pub enum Refusal {
         /// Name of the member of MCP `ClientCapabilities`.
         capability: String,
     },
+    /// The tool works with something of its caller that this sign-in does not say.
+    #[error("{fault} Nothing was done, and another call will not help: tell the person who runs this server.")]
+    LacksClaim {
+        /// Which claim, with dots between the names on the way to it.
+        claim: String,
+        /// What is the matter with it.
+        fault: String,
+    },
     /// Too many calls are running.
     #[error("Too many calls are running. Try again in {} s.", .retry_after.as_secs().max(1))]
     Busy {
@@ -221,6 +229,7 @@ impl CallError {
             Self::Refused(Refusal::NotPermitted { .. }) => OwnCode::NotPermitted,
             Self::Refused(Refusal::InvalidArguments(_)) => OwnCode::InvalidArguments,
             Self::Refused(Refusal::ClientLacks { .. }) => OwnCode::ClientLacksCapability,
+            Self::Refused(Refusal::LacksClaim { .. }) => OwnCode::CallerLacksClaim,
             Self::Refused(Refusal::Busy { .. }) => OwnCode::Busy,
             Self::Refused(Refusal::ShuttingDown) => OwnCode::ShuttingDown,
             Self::Cancelled => OwnCode::Cancelled,
@@ -265,6 +274,7 @@ impl CallError {
                 "faults": faults.iter().map(|f| json!({"path": f.path, "message": f.message})).collect::<Vec<_>>(),
             })),
             Self::Refused(Refusal::NotPermitted { needed, .. }) => Some(json!({ "scope": needed })),
+            Self::Refused(Refusal::LacksClaim { claim, .. }) => Some(json!({ "claim": claim })),
             Self::Upstream(failure) => failure.details.clone(),
             _ => None,
         }

@@ -28,6 +28,9 @@ pub struct ToolSpec {
     pub open_world: bool,
     /// The scope a caller needs; the effect's own where `None`.
     pub scope: Option<String>,
+    /// Whether what comes of a call depends on who makes it, beyond the arguments: their own credential
+    /// for the system behind, their name or claims in a statement. Callers then share no answer.
+    pub per_caller: bool,
     /// The header in which the system behind takes an idempotency key of its own, where its
     /// description says so (`Idempotency-Key`). `policy.upstream_idempotency_header` wins over it.
     pub upstream_idempotency_header: Option<Arc<str>>,
@@ -51,6 +54,7 @@ impl ToolSpec {
             idempotent: true,
             open_world: false,
             scope: None,
+            per_caller: false,
             upstream_idempotency_header: None,
         }
     }
@@ -130,6 +134,8 @@ pub struct Tool {
     pub open_world: bool,
     /// The scope a caller needs.
     pub scope: String,
+    /// As [`ToolSpec::per_caller`].
+    pub per_caller: bool,
     /// Time-outs and limits.
     pub policy: Policy,
 }

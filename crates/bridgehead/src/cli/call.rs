@@ -21,6 +21,9 @@ pub(super) struct Args {
     /// The subject in whose name the call is made.
     #[arg(long = "as", value_name = "SUBJECT", default_value = "you@localhost")]
     subject: String,
+    /// What a token would say of them beside their name, as one JSON object.
+    #[arg(long, value_name = "OBJECT")]
+    claims: Option<String>,
     #[command(flatten)]
     config: ConfigOption,
 }
@@ -31,12 +34,13 @@ pub(super) async fn run(args: Args) -> Outcome {
     let catalog = compose::catalog(&loaded.settings, &loaded.places, &ambient, Vec::new()).await?;
     let tool = &tools::find(&catalog, &args.tool)?.tool;
     let arguments = arguments(&args, &tool.input_schema)?;
+    let claims = object("--claims", args.claims.as_deref(), "{\"team\": \"north\"}")?;
     let caller = Caller {
         subject: args.subject.as_str().into(),
         scopes: all_scopes(&tool.scope),
         sign_in: SignIn::Local,
         presented: Presented::default(),
-        claims: Claims::default(),
+        claims: Claims::new(claims),
     };
     let request_id = RequestId::generate(&*ambient.randomness);
     let call = Call::new(request_id.clone(), Arc::new(caller), tool.wire_name.as_str(), arguments);
@@ -72,12 +76,7 @@ fn all_scopes(scope: &str) -> ScopeSet {
 }
 
 fn arguments(args: &Args, schema: &Map<String, Value>) -> Result<Map<String, Value>, Failure> {
-    let mut arguments = match args.json.as_deref().map(serde_json::from_str) {
-        None => Map::new(),
-        Some(Ok(Value::Object(object))) => object,
-        Some(Ok(_)) => return Err(Failure::usage("--json takes one JSON object, for example '{\"sku\": \"A-1\"}'")),
-        Some(Err(error)) => return Err(Failure::usage(format!("--json is not JSON: {error}"))),
-    };
+    let mut arguments = object("--json", args.json.as_deref(), "{\"sku\": \"A-1\"}")?;
     for argument in &args.arguments {
         let (name, value) = argument
             .split_once('=')
@@ -85,6 +84,16 @@ fn arguments(args: &Args, schema: &Map<String, Value>) -> Result<Map<String, Val
         arguments.insert(name.to_owned(), read(value, schema.get("properties").and_then(|all| all.get(name))));
     }
     Ok(arguments)
+}
+
+/// The JSON object that an option takes; empty where it is not given.
+fn object(option: &str, given: Option<&str>, example: &str) -> Result<Map<String, Value>, Failure> {
+    match given.map(serde_json::from_str) {
+        None => Ok(Map::new()),
+        Some(Ok(Value::Object(object))) => Ok(object),
+        Some(Ok(_)) => Err(Failure::usage(format!("{option} takes one JSON object, for example '{example}'"))),
+        Some(Err(error)) => Err(Failure::usage(format!("{option} is not JSON: {error}"))),
+    }
 }
 
 /// Text stays text where the schema admits text; else it is read as JSON, if it is any.

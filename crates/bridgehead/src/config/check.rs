@@ -8,6 +8,7 @@ mod http;
 mod openapi;
 mod server;
 mod sql;
+mod sql_caller;
 mod store;
 mod tls;
 mod verify;
@@ -58,6 +59,7 @@ impl Check<'_> {
         let sources = self.sources(raw.sources, store.as_ref(), tools);
         if let Some(auth) = &auth {
             self.credentials_are_brought(auth, &sources);
+            self.callers_are_known(auth, &sources);
         }
         if let (Some(auth), Some(store)) = (&auth, &store) {
             self.callers_are_kept(auth, store);

@@ -11,7 +11,9 @@ pub use bridgehead_auth::issuer::RegistrationPolicy;
 use bridgehead_auth::{CallerHeaders, KeyHeader};
 use bridgehead_core::{Policies, ScopeSet, Secret};
 pub use bridgehead_server::http::ForwardingHeader;
-pub use bridgehead_sources::sql::{Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SqlSettings, SqlToolSettings};
+pub use bridgehead_sources::sql::{
+    Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SessionSetting, SqlSettings, SqlToolSettings,
+};
 use bridgehead_sources::{http::HttpSettings, openapi::OpenApiSettings};
 use http::Method;
 use ipnet::IpNet;

@@ -194,6 +194,8 @@ pub enum OwnCode {
     InvalidArguments,
     /// The tool needs a client that can do more.
     ClientLacksCapability,
+    /// The tool works with something of its caller that the sign-in does not say.
+    CallerLacksClaim,
     /// Too many calls are running here.
     Busy,
     /// The server is shutting down.
@@ -206,11 +208,12 @@ pub enum OwnCode {
 
 impl OwnCode {
     /// All of them, in the order of the reference.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::UnknownTool,
         Self::NotPermitted,
         Self::InvalidArguments,
         Self::ClientLacksCapability,
+        Self::CallerLacksClaim,
         Self::Busy,
         Self::ShuttingDown,
         Self::Cancelled,
@@ -225,6 +228,7 @@ impl OwnCode {
             Self::NotPermitted => "not_permitted",
             Self::InvalidArguments => "invalid_arguments",
             Self::ClientLacksCapability => "client_lacks_capability",
+            Self::CallerLacksClaim => "caller_lacks_claim",
             Self::Busy => "busy",
             Self::ShuttingDown => "shutting_down",
             Self::Cancelled => "cancelled",
@@ -241,6 +245,7 @@ impl OwnCode {
             | Self::NotPermitted
             | Self::InvalidArguments
             | Self::ClientLacksCapability
+            | Self::CallerLacksClaim
             | Self::Cancelled
             | Self::Internal => false,
         }
@@ -255,7 +260,7 @@ impl OwnCode {
             | Self::InvalidArguments
             | Self::ClientLacksCapability
             | Self::Cancelled => Blame::Caller,
-            Self::Busy | Self::ShuttingDown | Self::Internal => Blame::Operator,
+            Self::CallerLacksClaim | Self::Busy | Self::ShuttingDown | Self::Internal => Blame::Operator,
         }
     }
 
@@ -269,6 +274,9 @@ impl OwnCode {
                 "The arguments do not fit the tool's input schema, or a check of the source; `details.faults` lists every one."
             }
             Self::ClientLacksCapability => "The tool needs a client that declared a capability which this one did not.",
+            Self::CallerLacksClaim => {
+                "The tool works with something of its caller (`details.claim`) that this sign-in does not say, or says in another form."
+            }
             Self::Busy => "More calls are running and waiting here than the policy allows.",
             Self::ShuttingDown => "This process is about to end and takes no new calls.",
             Self::Cancelled => "The client cancelled the call.",
@@ -286,6 +294,7 @@ impl OwnCode {
             Self::NotPermitted => "Do something else, or tell the person who called.",
             Self::InvalidArguments => "Mend the arguments that are named, and call again.",
             Self::ClientLacksCapability => "Do something else.",
+            Self::CallerLacksClaim => "Do something else, and tell the person who called.",
             Self::Busy | Self::ShuttingDown => "Call again after `retry_after_ms`.",
             Self::Cancelled => "Nothing. A call with effects that had begun goes on to its end.",
             Self::Internal => "Tell the operator the request id.",
@@ -300,6 +309,9 @@ impl OwnCode {
             Self::NotPermitted => "`bridgehead keys create --scope …` makes a key with more rights.",
             Self::InvalidArguments => "Descriptions of the tool's parameters, if agents often get it wrong.",
             Self::ClientLacksCapability | Self::ShuttingDown | Self::Cancelled => "Nothing, as a rule.",
+            Self::CallerLacksClaim => {
+                "What the identity provider puts into tokens; `from` and `type` of the parameter, `session` of the source."
+            }
             Self::Busy => "`rate_limit.concurrency` and `queue` of the policy.",
             Self::Internal => "The log, under the request id; then report it.",
         }

@@ -8,6 +8,7 @@ use bridgehead_core::{Effect, ScopeSet};
 use super::{
     arguments::{self, Bound},
     datum::Shape,
+    of_caller::{self, OfCaller},
     postgres,
     settings::{Column, Database, Page, Parameter, SqlFault, SqlSettings, SqlToolSettings},
     sqlite,
@@ -29,6 +30,10 @@ pub(super) struct Plan {
     pub(super) statement: Statement,
     /// What the caller gives, in the order in which the operator declared it.
     pub(super) parameters: Vec<Bound>,
+    /// What who calls decides.
+    pub(super) of_caller: Vec<OfCaller>,
+    /// Whether what comes of a call depends on who makes it.
+    pub(super) per_caller: bool,
     pub(super) columns: BTreeMap<String, Noted>,
     pub(super) page: Option<Page>,
     pub(super) row_limit: usize,
@@ -36,6 +41,13 @@ pub(super) struct Plan {
     pub(super) effect: Effect,
     pub(super) scope: Option<String>,
     pub(super) idempotent: bool,
+}
+
+impl Plan {
+    /// The parameter of that name, whoever decides on its value.
+    pub(super) fn parameter(&self, name: &str) -> Option<&Bound> {
+        self.parameters.iter().chain(self.of_caller.iter().map(|one| &one.bound)).find(|bound| bound.name == name)
+    }
 }
 
 /// The operator's word on a column.
@@ -57,9 +69,14 @@ pub(super) fn plans(settings: &SqlSettings) -> (Vec<Plan>, Vec<SqlFault>) {
     let mut faults = Vec::new();
     let (dialect, refused) = match &settings.database {
         Database::Sqlite { path, .. } => (sqlite::DIALECT, sqlite::check(path).err()),
-        Database::Postgres { url } => (postgres::DIALECT, postgres::check(url).err()),
+        Database::Postgres { url, .. } => (postgres::DIALECT, postgres::check(url).err()),
     };
     faults.extend(refused.map(|message| SqlFault::new(&["url"], message)));
+    let session = match &settings.database {
+        Database::Sqlite { .. } => &[][..],
+        Database::Postgres { session, .. } => session,
+    };
+    faults.extend(postgres::check_session(session));
     let mut plans = Vec::new();
     let mut names = BTreeSet::new();
     for tool in &settings.tools {
@@ -68,7 +85,7 @@ pub(super) fn plans(settings: &SqlSettings) -> (Vec<Plan>, Vec<SqlFault>) {
             faults.push(SqlFault::new(&["tools", &tool.name], "Two tools have this name. Rename one of them."));
         }
         let mut judge = Judge { dialect, tool: &tool.name, faults: &mut faults };
-        let plan = judge.plan(tool);
+        let plan = judge.plan(tool).map(|plan| Plan { per_caller: plan.per_caller || !session.is_empty(), ..plan });
         if before == faults.len() {
             plans.extend(plan);
         }
@@ -91,9 +108,11 @@ impl Judge<'_> {
 
     fn plan(&mut self, tool: &SqlToolSettings) -> Option<Plan> {
         let statement = statement::parse(self.dialect, &tool.sql).map_err(|message| self.fault(&["sql"], message)).ok();
-        let parameters = self.parameters(&tool.parameters);
+        let of_caller = tool.of_caller.iter().map(of_caller::declared);
+        let declared: Vec<Parameter> = tool.parameters.iter().cloned().chain(of_caller).collect();
+        self.faults.extend(parameter::faults(&declared, &["tools", self.tool]));
         if let Some(statement) = &statement {
-            self.uses(statement, &tool.parameters);
+            self.uses(statement, &declared);
         }
         let columns = self.columns(&tool.columns);
         if tool.row_limit == 0 {
@@ -109,14 +128,16 @@ impl Judge<'_> {
         }
         let statement = statement?;
         if let Some(page) = &tool.page {
-            self.page(page, &statement, &tool.parameters);
+            self.page(page, &statement, &declared);
         }
         let effect = self.effect(tool.effect, statement.effect);
         Some(Plan {
             name: tool.name.clone(),
             title: tool.title.clone(),
             description: tool.description.clone(),
-            parameters,
+            parameters: tool.parameters.iter().map(arguments::bound).collect(),
+            of_caller: tool.of_caller.iter().filter_map(OfCaller::new).collect(),
+            per_caller: !tool.of_caller.is_empty(),
             columns,
             page: tool.page.clone(),
             row_limit: tool.row_limit,
@@ -164,11 +185,6 @@ impl Judge<'_> {
                 );
             }
         }
-    }
-
-    fn parameters(&mut self, declared: &[Parameter]) -> Vec<Bound> {
-        self.faults.extend(parameter::faults(declared, &["tools", self.tool]));
-        declared.iter().map(arguments::bound).collect()
     }
 
     fn columns(&mut self, noted: &[Column]) -> BTreeMap<String, Noted> {

@@ -10,6 +10,8 @@
 //!   not of a call.
 //! - A result fits its output schema whatever the database holds, see `datum.rs`. Every column
 //!   admits null.
+//! - What a statement knows of who calls (`of_caller.rs`) comes from how they signed in. No argument
+//!   can set it, and where it is not known nothing runs.
 //! - A read that nobody waits for is stopped inside the database. A write that takes too long is
 //!   stopped and rolled back before the call's deadline, so it stays in doubt only where the
 //!   connection breaks during COMMIT.
@@ -21,6 +23,7 @@ mod arguments;
 mod check;
 mod datum;
 mod driver;
+mod of_caller;
 mod page;
 mod postgres;
 mod rows;
@@ -31,5 +34,8 @@ mod statement;
 mod tool;
 
 pub use check::check;
-pub use settings::{Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SqlFault, SqlSettings, SqlToolSettings};
+pub use settings::{
+    CallerParameter, CallerValue, CallerValueError, Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter,
+    SessionSetting, SqlFault, SqlSettings, SqlToolSettings,
+};
 pub use source::SqlSource;

@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 
 use bridgehead_core::{Effect, Secret};
+use serde_json::{Map, Value};
 
+pub use super::of_caller::{CallerValue, CallerValueError};
 pub use crate::{fault::SourceFault as SqlFault, parameter::Parameter};
 
 /// How many rows a tool without pages returns at most, where its settings do not say.
@@ -36,7 +38,30 @@ pub enum Database {
         /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…`. What it leaves out is taken from
         /// libpq's variables (`PGHOST`, `PGPASSWORD` …) and password file.
         url: Secret,
+        /// What every statement finds under these names with `current_setting`, as the policies of
+        /// row level security do: set in its transaction, and gone with it.
+        session: Vec<SessionSetting>,
     },
+}
+
+/// A setting of the transaction of every statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSetting {
+    /// Its name, with a dot in it, for example `app.subject`.
+    pub name: String,
+    /// What it is set to: text as it is, all else as JSON.
+    pub from: CallerValue,
+}
+
+/// A parameter that no caller gives: who calls decides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallerParameter {
+    /// Its name in the statement.
+    pub name: String,
+    /// Where its value comes from.
+    pub from: CallerValue,
+    /// JSON Schema of the value. A caller of whom something else is known cannot call the tool.
+    pub schema: Map<String, Value>,
 }
 
 /// One tool: one parameterised statement.
@@ -51,8 +76,11 @@ pub struct SqlToolSettings {
     /// Exactly one SELECT, VALUES, INSERT, REPLACE, UPDATE, DELETE or MERGE. Parameters are `:name`;
     /// SQLite also takes `@name` and `$name`.
     pub sql: String,
-    /// Every parameter that `sql` uses, and no other.
+    /// The parameters that callers give. `sql` uses each of these and of `of_caller`, and no other.
     pub parameters: Vec<Parameter>,
+    /// The parameters that who calls decides. They are not published, and an argument of their name
+    /// is unknown.
+    pub of_caller: Vec<CallerParameter>,
     /// What is known of result columns beyond what the database says.
     pub columns: Vec<Column>,
     /// Cuts the rows of a read into pages.
@@ -79,6 +107,7 @@ impl SqlToolSettings {
             description: description.into(),
             sql: sql.into(),
             parameters: Vec::new(),
+            of_caller: Vec::new(),
             columns: Vec::new(),
             page: None,
             row_limit: DEFAULT_ROW_LIMIT,

@@ -53,7 +53,7 @@ impl SqlSource {
                     }
                 }
             }
-            Database::Postgres { url } => match Postgres::open(url, clock) {
+            Database::Postgres { url, session } => match Postgres::open(url, session.clone(), clock) {
                 Ok(driver) => Engine::open(driver, plans, faults).await.map(Kind::Postgres),
                 Err(fault) => {
                     faults.push(fault);
@@ -138,7 +138,7 @@ impl<D: Driver> Engine<D> {
         (command, limit): (&D::Command, usize),
         call: &Call,
     ) -> Result<Outcome, CallError> {
-        let values = arguments::values(tool, &call.arguments)?;
+        let values = arguments::values(tool, call)?;
         let mut rows = Rows::new(&tool.columns, &[], limit, call.max_result_bytes);
         self.driver.read(command, &values, &mut rows, call).await?;
         Ok(Outcome::structured(rows.into_read(!tool.parameters.is_empty())))
@@ -150,7 +150,7 @@ impl<D: Driver> Engine<D> {
         (paged, key, size): (&Paged<D::Command>, &[String], usize),
         call: &Call,
     ) -> Result<Outcome, CallError> {
-        let arguments = arguments::values(tool, &call.arguments)?;
+        let arguments = arguments::values(tool, call)?;
         let asked = call.arguments.get(PAGE_SIZE).and_then(serde_json::Value::as_f64);
         // The input schema holds it between 1 and `size`.
         let size = asked.map_or(size, |asked| (asked as usize).clamp(1, size));
@@ -176,7 +176,7 @@ impl<D: Driver> Engine<D> {
         (command, limit, answer): (&D::Command, usize, Answer),
         call: &Call,
     ) -> Result<Outcome, CallError> {
-        let values = arguments::values(tool, &call.arguments)?;
+        let values = arguments::values(tool, call)?;
         let mut rows = Rows::new(&tool.columns, &[], limit, call.max_result_bytes);
         let affected = self.driver.write(command, &values, &mut rows, call).await?;
         Ok(Outcome::structured(rows.into_write(answer, affected)))

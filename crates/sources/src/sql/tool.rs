@@ -11,6 +11,7 @@ use super::{
     check::{CURSOR, PAGE_SIZE, Plan},
     datum::Shape,
     driver::Driver,
+    of_caller::OfCaller,
     page::Paged,
     settings::SqlFault,
 };
@@ -19,6 +20,7 @@ use super::{
 pub(super) struct Tool<D: Driver> {
     pub(super) spec: ToolSpec,
     pub(super) parameters: Vec<Bound>,
+    pub(super) of_caller: Vec<OfCaller>,
     /// The statement's numbered parameters: the name of each, and what the database takes for it.
     pub(super) order: Vec<(String, D::Slot)>,
     pub(super) columns: Vec<OutputColumn>,
@@ -124,10 +126,11 @@ pub(super) fn tool<D: Driver>(
     spec.effect = plan.effect;
     spec.idempotent = plan.idempotent;
     spec.scope = plan.scope;
+    spec.per_caller = plan.per_caller;
     spec.input_schema = input_schema(&plan.parameters, plan.page.as_ref().map(|page| page.size));
     spec.output_schema = Some(output_schema(&columns, &run));
     let order = plan.statement.parameters.into_iter().zip(slots).collect();
-    Tool { spec, parameters: plan.parameters, order, columns, run }
+    Tool { spec, parameters: plan.parameters, of_caller: plan.of_caller, order, columns, run }
 }
 
 fn input_schema(parameters: &[Bound], page_size: Option<usize>) -> Map<String, Value> {

@@ -9,6 +9,7 @@
     reason = "these are tests"
 )]
 
+mod callers;
 mod changes;
 mod opening;
 mod over_http;

@@ -7,11 +7,19 @@ use bridgehead_core::{
     SystemClock, ToolSpec, catalog::NamedSource,
 };
 use bridgehead_harness::postgres::Database;
-use bridgehead_sources::sql::{self, SqlFault, SqlSettings, SqlSource, SqlToolSettings};
+use bridgehead_sources::sql::{self, SessionSetting, SqlFault, SqlSettings, SqlSource, SqlToolSettings};
 use serde_json::{Map, Value};
 
 pub(crate) async fn open_url(url: &str, tools: Vec<SqlToolSettings>) -> Result<SqlSource, Vec<SqlFault>> {
-    let database = sql::Database::Postgres { url: Secret::new(url.to_owned()) };
+    open_settings(url, Vec::new(), tools).await
+}
+
+pub(crate) async fn open_settings(
+    url: &str,
+    session: Vec<SessionSetting>,
+    tools: Vec<SqlToolSettings>,
+) -> Result<SqlSource, Vec<SqlFault>> {
+    let database = sql::Database::Postgres { url: Secret::new(url.to_owned()), session };
     SqlSource::open(SqlSettings { name: "stock".into(), database, tools }, Arc::new(SystemClock)).await
 }
 
@@ -52,8 +60,13 @@ impl Served {
 
     /// The result, which fits the tool's output schema.
     pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Result<Value, CallError> {
+        self.call_as(&Caller::anonymous(), tool, arguments).await
+    }
+
+    /// As [`Served::call`], in a caller's name.
+    pub(crate) async fn call_as(&self, caller: &Caller, tool: &str, arguments: Value) -> Result<Value, CallError> {
         let arguments = arguments.as_object().unwrap().clone();
-        let call = Call::new(RequestId::generate(&Zeros), Arc::new(Caller::anonymous()), tool, arguments);
+        let call = Call::new(RequestId::generate(&Zeros), Arc::new(caller.clone()), tool, arguments);
         let outcome = self.pipeline.run(&self.catalog, call).await?;
         assert_eq!(outcome.meta, Map::new(), "the result of {tool} does not fit its schema");
         assert_eq!(outcome.content, [], "the result of {tool} does not fit its schema");

@@ -42,7 +42,15 @@ impl Check<'_> {
 
     fn http_tool(&mut self, path: &KeyPath, name: String, raw: RawHttpTool) -> Option<HttpToolSettings> {
         let description = self.description(path, raw.description);
-        let parameters = self.parameters(&path.key("parameters"), raw.parameters);
+        let below = path.key("parameters");
+        for (name, _) in raw.parameters.0.iter().filter(|(_, raw)| raw.from.is_some()) {
+            self.findings.fault_at_key(
+                &below.key(name).key("from"),
+                "is for the statements of a `sql` source",
+                "remove it; `credential` says on whose behalf a request is made",
+            );
+        }
+        let parameters = self.parameters(&below, raw.parameters);
         let request = raw.request.and_then(|request| self.request(&path.key("request"), request));
         Some(HttpToolSettings {
             name,

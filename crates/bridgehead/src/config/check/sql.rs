@@ -10,7 +10,10 @@ use super::{Check, is_postgres, size, sqlite_file};
 use crate::config::{
     fault::KeyPath,
     raw::{RawColumn, RawEffect, RawParameter, RawParameterType, RawSqlSource, RawSqlTool, Table},
-    settings::{Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SqlSettings, SqlToolSettings, StoreSettings},
+    settings::{
+        Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SessionSetting, SqlSettings, SqlToolSettings,
+        StoreSettings,
+    },
 };
 
 /// What is known around a source.
@@ -47,14 +50,21 @@ impl Check<'_> {
                 self.sql_tool(&path, tool, raw)
             })
             .collect();
-        let database = self.database(around, raw.url?.0, raw.seed);
+        let session = self.session(&path.key("session"), raw.session);
+        let database = self.database(around, raw.url?.0, raw.seed, session);
         let settings = SqlSettings { name: around.name.to_owned(), database, tools };
         self.statements(path, &settings);
         Some(settings)
     }
 
     /// Which database a URL names. Whether that of a server can be read is said with the statements.
-    fn database(&mut self, around: &Around<'_>, text: String, seed: Option<String>) -> Database {
+    fn database(
+        &mut self,
+        around: &Around<'_>,
+        text: String,
+        seed: Option<String>,
+        session: Vec<SessionSetting>,
+    ) -> Database {
         let url = around.path.key("url");
         if is_postgres(&text) {
             if seed.is_some() {
@@ -64,7 +74,14 @@ impl Check<'_> {
                     "leave it out, and make the tables on the server with psql",
                 );
             }
-            return Database::Postgres { url: Secret::new(text) };
+            return Database::Postgres { url: Secret::new(text), session };
+        }
+        if !session.is_empty() {
+            self.findings.fault_at_key(
+                &around.path.key("session"),
+                "is for PostgreSQL, whose policies can read it",
+                "leave it out, and write parameters with `from` into the statements",
+            );
         }
         let path = match sqlite_file(&text) {
             Ok(file) => self.absolute(file),
@@ -125,7 +142,11 @@ impl Check<'_> {
 
     fn sql_tool(&mut self, path: &KeyPath, name: String, raw: RawSqlTool) -> Option<SqlToolSettings> {
         let description = self.description(path, raw.description);
-        let parameters = self.parameters(&path.key("parameters"), raw.parameters);
+        let below = path.key("parameters");
+        let (of_caller, given) = raw.parameters.0.into_iter().partition(|(_, raw)| raw.from.is_some());
+        let parameters = self.parameters(&below, Table(given));
+        let of_caller: Vec<(String, RawParameter)> = of_caller;
+        let of_caller = of_caller.into_iter().filter_map(|(name, raw)| self.of_caller(&below, name, raw)).collect();
         let columns = raw.columns.0.into_iter().map(|(name, raw)| column(name, raw)).collect();
         let page = raw.page.and_then(|page| Some(Page { key: page.key?, size: size(page.size?) }));
         Some(SqlToolSettings {
@@ -134,6 +155,7 @@ impl Check<'_> {
             description,
             sql: raw.sql?,
             parameters,
+            of_caller,
             columns,
             page,
             row_limit: raw.row_limit.map_or(DEFAULT_ROW_LIMIT, size),
@@ -167,6 +189,13 @@ impl Check<'_> {
                 );
             }
             let required = raw.required.unwrap_or(raw.default.is_none());
+            if raw.r#type.is_none() {
+                self.findings.missing(
+                    &path.key(&name).key("type"),
+                    "is required and missing",
+                    "add `type = …`: the JSON type of the value",
+                );
+            }
             if let Some(schema) = parameter_schema(raw) {
                 parameters.push(Parameter { name, schema, required });
             }
@@ -200,7 +229,7 @@ fn column(name: String, raw: RawColumn) -> Column {
     Column { name, type_: raw.r#type.map(|kind| type_name(kind).to_owned()), description: raw.description }
 }
 
-const fn type_name(kind: RawParameterType) -> &'static str {
+pub(super) const fn type_name(kind: RawParameterType) -> &'static str {
     match kind {
         RawParameterType::String => "string",
         RawParameterType::Integer => "integer",

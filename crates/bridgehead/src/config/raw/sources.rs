@@ -66,6 +66,11 @@ pub struct RawSqlSource {
     /// SQLite: a file with SQL that is run once, when the database file does not exist.
     #[schemars(extend("examples" = ["warehouse.sql"]))]
     pub seed: Option<String>,
+    /// PostgreSQL: what policies of row level security find with `current_setting`, for each statement
+    /// anew: names of your own, and `caller.subject` or `caller.claims.NAME` (see `from` of a parameter).
+    #[serde(default)]
+    #[schemars(extend("examples" = [{"app.subject": "caller.subject"}]))]
+    pub session: Table<String>,
     /// Whether effects are recorded in a table of the database itself, in the transaction of the statement.
     #[schemars(extend("default" = false))]
     pub effects_table: Option<bool>,
@@ -109,9 +114,13 @@ pub struct RawSqlTool {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawParameter {
-    /// JSON type.
-    #[schemars(required)]
+    /// JSON type. Needed, but beside `from`, where it is `string` unless given.
     pub r#type: Option<RawParameterType>,
+    /// `sql`: what is known of the caller, in the place of an argument: `caller.subject`, or a claim as
+    /// `caller.claims.NAME`, with more names behind dots, or as a JSON Pointer: `caller.claims/NAME`.
+    /// Nobody sees such a parameter or can set it; beside it stand `type` and `items` alone.
+    #[schemars(extend("examples" = ["caller.subject", "caller.claims.team"]))]
+    pub from: Option<String>,
     /// What it means, in what form.
     pub description: Option<String>,
     /// The values it can have.

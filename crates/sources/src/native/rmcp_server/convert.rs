@@ -34,6 +34,7 @@ pub(super) fn tool_spec(tool: &Tool) -> ToolSpec {
         idempotent: effect.is_read() || annotations.idempotent_hint.unwrap_or(false),
         open_world: annotations.open_world_hint.unwrap_or(true),
         scope: None,
+        per_caller: false,
         upstream_idempotency_header: None,
     }
 }

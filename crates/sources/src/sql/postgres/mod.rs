@@ -17,8 +17,10 @@
 //!   doubles); arrays as lists, of any number of dimensions, as PostgreSQL has it; date as
 //!   YYYY-MM-DD; timestamptz as RFC 3339 in UTC; timestamp as the same without a zone; interval as an
 //!   ISO 8601 duration; bytea as base64; all else as the text that PostgreSQL writes.
-//! - Sessions have the time zone UTC.
+//! - Sessions have the time zone UTC. A source may set others of a name of its own to what is known of
+//!   the caller, for row level security: within each transaction, so that they end with it.
 
+mod begin;
 mod calendar;
 mod command;
 mod connect;
@@ -39,7 +41,9 @@ use serde_json::Value;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlx::{Connection as _, Transaction, postgres::PgRow};
 
+pub(super) use self::begin::check_session;
 use self::{
+    begin::{Begin, Known},
     command::{Command, Trouble},
     connect::{Server, Session},
     kind::Kind,
@@ -50,7 +54,7 @@ use super::{
     datum::Datum,
     driver::Driver,
     rows::{Cut, Rows},
-    settings::SqlFault,
+    settings::{SessionSetting, SqlFault},
     source::{after, time_for_change, time_left},
     statement::Dialect,
     tool::Tool,
@@ -74,6 +78,8 @@ pub(super) fn check(url: &Secret) -> Result<(), String> {
 /// One database on a server.
 pub(super) struct Postgres {
     server: Server,
+    /// What every transaction is told of its caller.
+    session: Vec<SessionSetting>,
     clock: Arc<dyn Clock>,
 }
 
@@ -82,9 +88,9 @@ impl Postgres {
     ///
     /// # Errors
     /// The URL cannot be read.
-    pub(super) fn open(url: &Secret, clock: Arc<dyn Clock>) -> Result<Self, SqlFault> {
+    pub(super) fn open(url: &Secret, session: Vec<SessionSetting>, clock: Arc<dyn Clock>) -> Result<Self, SqlFault> {
         let options = connect::options(url).map_err(|message| SqlFault::new(&["url"], message))?;
-        Ok(Self { server: Server::new(options), clock })
+        Ok(Self { server: Server::new(options), session, clock })
     }
 }
 
@@ -118,8 +124,9 @@ impl Driver for Postgres {
         rows: &mut Rows<'_>,
         call: &Call,
     ) -> Result<(), CallError> {
+        let known = Known::of(&call.caller, &self.session)?;
         let mut session = self.server.session(&*self.clock).await.map_err(failure::read)?;
-        let begin = begin("READ ONLY", time_left(&*self.clock, call));
+        let begin = Begin::new("READ ONLY", time_left(&*self.clock, call), known);
         let mut read = read(&mut session, &begin, (command, values), rows).await;
         if matches!(&read, Err(Trouble::Database(error)) if failure::is_stale(error)) {
             session.connection.clear_cached_statements().await.map_err(failure::read)?;
@@ -146,13 +153,13 @@ impl Driver for Postgres {
         call: &Call,
     ) -> Result<u64, CallError> {
         let time = time_for_change(&*self.clock, call);
+        let begin = Begin::new("READ WRITE", time, Known::of(&call.caller, &self.session)?);
         let mut is_over = after(&*self.clock, time);
         let mut session = tokio::select! {
             biased;
             session = self.server.session(&*self.clock) => session.map_err(failure::write)?,
             () = &mut is_over => return Err(failure::out_of_time().into()),
         };
-        let begin = begin("READ WRITE", time);
         let mut result = self.change(&mut session, &begin, (command, values), rows, &mut is_over).await;
         if matches!(&result, Err(Trouble::Database(error)) if failure::is_stale(error)) {
             session.connection.clear_cached_statements().await.map_err(failure::write)?;
@@ -174,26 +181,15 @@ impl Driver for Postgres {
     }
 }
 
-/// Begins a transaction whose statements the server stops when this time is up.
-fn begin(mode: &str, time: Option<Duration>) -> String {
-    let mut sql = format!("BEGIN {mode}");
-    if let Some(time) = time {
-        // 0 would mean no end at all.
-        let millis = i32::try_from(time.as_millis()).unwrap_or(i32::MAX).max(1);
-        sql.push_str(&format!("; SET LOCAL statement_timeout = {millis}"));
-    }
-    sql
-}
-
 /// One transaction that can only read. The answer is whether the connection can be used again: it
 /// cannot where rows are left on it that nobody wants.
 async fn read(
     session: &mut Session,
-    begin: &str,
+    begin: &Begin,
     (command, values): (&Command, &[Datum]),
     rows: &mut Rows<'_>,
 ) -> Result<bool, Trouble> {
-    let mut transaction = session.connection.begin_with(parameters::text(begin)).await?;
+    let mut transaction = begin.on(&mut session.connection).await?;
     let full = |row: &PgRow| {
         rows.take(row)?;
         // The last row of all that were asked for says that there are more; then it is the end.
@@ -209,14 +205,14 @@ impl Postgres {
     async fn change(
         &self,
         session: &mut Session,
-        begin: &str,
+        begin: &Begin,
         (command, values): (&Command, &[Datum]),
         rows: &mut Rows<'_>,
         is_over: &mut BoxFuture<'static, ()>,
     ) -> Result<u64, Trouble> {
         let Session { connection, is_sound } = session;
         let work = async {
-            let mut transaction = connection.begin_with(parameters::text(begin)).await?;
+            let mut transaction = begin.on(connection).await?;
             // Every change is made before the last row comes, and all rows are taken.
             let all = |row: &PgRow| rows.take(row).map(ControlFlow::Continue);
             let result = command.run(&mut transaction, values, all).await;

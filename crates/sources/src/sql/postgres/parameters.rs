@@ -128,8 +128,7 @@ async fn by_its_places(connection: &mut PgConnection, plan: &Plan, wanted: usize
 /// The type that fits best to what callers give.
 fn by_schema(plan: &Plan, wanted: usize) -> Option<PgTypeInfo> {
     let name = plan.statement.parameters.get(wanted)?;
-    let parameter = plan.parameters.iter().find(|parameter| &parameter.name == name)?;
-    Some(type_info(oid_of(parameter)))
+    Some(type_info(oid_of(plan.parameter(name)?)))
 }
 
 fn oid_of(parameter: &Bound) -> u32 {

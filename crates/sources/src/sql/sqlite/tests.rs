@@ -1,5 +1,6 @@
 //! The source over real SQLite files, called through the pipeline as a server would.
 
+mod callers;
 mod changes;
 mod opening;
 mod paging;
