@@ -59,15 +59,40 @@ pub enum Refusal {
         /// What is the matter with it.
         fault: String,
     },
-    /// Too many calls are running.
-    #[error("Too many calls are running. Try again in {} s.", .retry_after.as_secs().max(1))]
+    /// The caller calls more often than the policy allows.
+    #[error("You call more often than this server allows. Try again in {} s.", seconds(*.retry_after))]
+    RateLimited {
+        /// When it is their turn again.
+        retry_after: Duration,
+    },
+    /// Too many calls are running, or on their way to the system behind.
+    #[error("Too many calls are under way. Try again in {} s.", seconds(*.retry_after))]
     Busy {
+        /// When a retry makes sense.
+        retry_after: Duration,
+    },
+    /// The system behind failed again and again, and is left in peace.
+    #[error("`{source_name}` failed several times in a row and is not called for the moment. Nothing was sent. Try again in {} s.", seconds(*.retry_after))]
+    CircuitOpen {
+        /// Name of the source.
+        source_name: Arc<str>,
+        /// When it is tried again.
+        retry_after: Duration,
+    },
+    /// Nobody can say whether there is a turn, and the policy says to refuse then.
+    #[error("This server cannot count calls for the moment, so none is let through. Try again in {} s.", seconds(*.retry_after))]
+    LimitsLost {
         /// When a retry makes sense.
         retry_after: Duration,
     },
     /// The server is shutting down.
     #[error("The server is restarting. Try again in a few seconds.")]
     ShuttingDown,
+}
+
+/// For a message: rounded up, since a call that comes too early comes for nothing.
+const fn seconds(after: Duration) -> u128 {
+    after.as_millis().div_ceil(1000)
 }
 
 fn summary(faults: &[ArgumentFault]) -> String {
@@ -230,7 +255,10 @@ impl CallError {
             Self::Refused(Refusal::InvalidArguments(_)) => OwnCode::InvalidArguments,
             Self::Refused(Refusal::ClientLacks { .. }) => OwnCode::ClientLacksCapability,
             Self::Refused(Refusal::LacksClaim { .. }) => OwnCode::CallerLacksClaim,
+            Self::Refused(Refusal::RateLimited { .. }) => OwnCode::RateLimited,
             Self::Refused(Refusal::Busy { .. }) => OwnCode::Busy,
+            Self::Refused(Refusal::CircuitOpen { .. }) => OwnCode::CircuitOpen,
+            Self::Refused(Refusal::LimitsLost { .. }) => OwnCode::LimitsUnavailable,
             Self::Refused(Refusal::ShuttingDown) => OwnCode::ShuttingDown,
             Self::Cancelled => OwnCode::Cancelled,
             Self::Internal(_) => OwnCode::Internal,
@@ -259,7 +287,12 @@ impl CallError {
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused(Refusal::Busy { retry_after }) => Some(*retry_after),
+            Self::Refused(
+                Refusal::RateLimited { retry_after }
+                | Refusal::Busy { retry_after }
+                | Refusal::CircuitOpen { retry_after, .. }
+                | Refusal::LimitsLost { retry_after },
+            ) => Some(*retry_after),
             Self::Refused(Refusal::ShuttingDown) => Some(Duration::from_secs(5)),
             Self::Upstream(failure) => failure.retry_after,
             Self::Refused(_) | Self::Cancelled | Self::Internal(_) => None,
@@ -291,7 +324,9 @@ impl CallError {
             }
             other => other.to_string(),
         };
-        let retry_after_ms = self.retry_after().map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+        // Rounded up, since a call that comes too early comes for nothing.
+        let in_millis = |after: Duration| u64::try_from(after.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+        let retry_after_ms = self.retry_after().map(in_millis);
         let mut object = Map::new();
         object.insert("code".into(), self.code().into());
         object.insert("message".into(), message.into());

@@ -1,18 +1,23 @@
 //! What comes of a call that succeeded.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The result of a call: structured content, content blocks, or both (MCP `CallToolResult`).
 ///
 /// Where there is structured content and no content block, the same JSON is sent as text as
 /// well, for clients older than 2025-06-18.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Outcome {
     /// Satisfies the tool's output schema, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub structured: Option<Map<String, Value>>,
     /// Blocks for a model or a person.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub content: Vec<Content>,
     /// Goes out as `_meta`.
+    #[serde(skip_serializing_if = "Map::is_empty")]
     pub meta: Map<String, Value>,
 }
 
@@ -31,7 +36,8 @@ impl Outcome {
 }
 
 /// One content block (MCP `ContentBlock`).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Content {
     /// Plain text.
     Text(String),
@@ -72,7 +78,8 @@ pub enum Content {
 }
 
 /// What an embedded resource holds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ResourceBody {
     /// Text.
     Text(String),

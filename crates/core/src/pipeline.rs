@@ -5,35 +5,47 @@
 //! | 1 | `audit` | writes down who called what and how it ended, whatever happens below |
 //! | 2 | `find` | the tool of that name |
 //! | 3 | `permit` | whether the caller has the tool's scope |
-//! | 4 | `arguments` | every argument against the compiled input schema |
-//! | 5 | `concurrency` | waits for a place, in a bounded queue |
+//! | 4 | `caller_limit` | whether it is the caller's turn |
+//! | 5 | `arguments` | every argument against the compiled input schema |
 //! | 6 | `deadline` | ends the waiting, not a write |
-//! | 7 | `invoke` | the source, in a task of its own |
+//! | 7 | `shielded` | the way to the system behind, with repeats (`retry`) around: |
+//! | 7a | `circuit` | whether the system behind is left in peace |
+//! | 7b | `upstream_limit` | waits for the call's turn, in a bounded queue |
+//! | 7c | `concurrency` | waits for a place, in a bounded queue |
+//! | 7d | `invoke` | the source, in a task of its own |
 //! | 8 | `shape` | the size limit, the output schema |
 //!
-//! Arguments come before the place in the queue: a call that cannot succeed takes nobody's turn.
-//! The time in the queue counts against the deadline.
+//! The caller's limit comes before the arguments: checking them is work as well. Arguments come before
+//! the turn and the place: a call that cannot succeed takes nobody's. The time in the queues counts
+//! against the deadline.
 
 mod arguments;
 mod audit;
+mod caller_limit;
+mod circuit;
 mod concurrency;
 mod deadline;
 mod find;
 mod invoke;
+mod limits;
 mod permit;
+mod retry;
 mod shape;
+mod shielded;
+mod upstream_limit;
+mod waiting;
 
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
-use crate::{AuditSink, Call, CallError, Catalog, Clock, Outcome, Refusal};
+use crate::{AuditSink, Call, CallError, Catalog, Clock, Counters, Outcome, Randomness, Refusal, ShieldEvents};
 
 /// Runs calls. One for each endpoint, shared by all requests.
 pub struct Pipeline {
     clock: Arc<dyn Clock>,
     audit: Arc<dyn AuditSink>,
-    places: concurrency::Places,
+    shield: shielded::Shield,
     running: TaskTracker,
 }
 
@@ -41,7 +53,29 @@ impl Pipeline {
     /// A pipeline that tells time by `clock` and writes down every call in `audit`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, audit: Arc<dyn AuditSink>) -> Self {
-        Self { clock, audit, places: concurrency::Places::default(), running: TaskTracker::new() }
+        let shield = shielded::Shield::new(clock.clone());
+        Self { clock, audit, shield, running: TaskTracker::new() }
+    }
+
+    /// Counts limits where other replicas count as well. Without it, each process counts for itself.
+    #[must_use]
+    pub fn with_counters(mut self, counters: Arc<dyn Counters>) -> Self {
+        self.shield.share_counters(counters);
+        self
+    }
+
+    /// Tells `events` what happens on the way to systems behind.
+    #[must_use]
+    pub fn with_shield_events(mut self, events: Arc<dyn ShieldEvents>) -> Self {
+        self.shield.tell(events);
+        self
+    }
+
+    /// Draws the pauses between repeats from `randomness`, instead of the operating system's.
+    #[must_use]
+    pub fn with_randomness(mut self, randomness: Arc<dyn Randomness>) -> Self {
+        self.shield.draw_from(randomness);
+        self
     }
 
     /// Runs one call against a catalog snapshot.
@@ -57,6 +91,7 @@ impl Pipeline {
             let entry = find::find(catalog, &call)?;
             record.found(&entry.tool);
             permit::permit(&call, entry)?;
+            self.shield.caller_may(&call, entry).await?;
             arguments::check(&mut call, entry)?;
             if self.running.is_closed() {
                 return Err(Refusal::ShuttingDown.into());
@@ -65,9 +100,8 @@ impl Pipeline {
             let deadline = deadline::Deadline::start(&*self.clock, &entry.tool.policy, &mut call);
             deadline
                 .bound(entry, async {
-                    let place = self.places.take(entry).await?;
-                    record.reached();
-                    let outcome = invoke::invoke(&self.running, entry.clone(), call.clone(), place).await?;
+                    let invoke = invoke::Invoke { running: &self.running };
+                    let outcome = self.shield.call(&invoke, entry, &call, &|| record.reached()).await?;
                     shape::shape(outcome, entry)
                 })
                 .await

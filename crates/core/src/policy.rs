@@ -2,7 +2,7 @@
 //!
 //! Policies merge key by key; the most specific pattern wins for each key.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use crate::ToolAddress;
 
@@ -38,15 +38,16 @@ pub struct Policy {
     pub circuit: Option<CircuitPolicy>,
 }
 
-/// So many calls in a time, counted evenly: 60 a minute is one a second, and `burst` at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// So many calls in a time, counted evenly: 60 a minute is one a second, and `burst` at once. In no
+/// stretch of time are there more than the rate gives for it and `burst`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rate {
     /// How many calls.
-    pub calls: std::num::NonZeroU32,
+    pub calls: NonZeroU32,
     /// In which time.
     pub per: Duration,
     /// How many may come at once before the rate counts.
-    pub burst: std::num::NonZeroU32,
+    pub burst: NonZeroU32,
 }
 
 /// A rate, and which calls are counted together.
@@ -56,6 +57,8 @@ pub struct SharedRate {
     pub shared_by: Arc<str>,
     /// The rate.
     pub rate: Rate,
+    /// How many calls may wait for their turn; none of a caller's.
+    pub waiting: usize,
 }
 
 /// What happens to limits while the shared counters cannot be reached.
@@ -92,13 +95,11 @@ pub enum Idempotency {
     Required,
 }
 
-/// When the system behind is left in peace for a while.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// When the system behind is left in peace for a while. All tools of a source share one circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CircuitPolicy {
-    /// Which calls share it: the source.
-    pub shared_by: Arc<str>,
     /// After how many failures in a row.
-    pub failures: std::num::NonZeroU32,
+    pub failures: NonZeroU32,
     /// For how long.
     pub open_for: Duration,
 }
@@ -118,7 +119,7 @@ pub struct Concurrency {
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The built-in size limit of a result: about 16,000 tokens of JSON.
 pub const DEFAULT_MAX_RESULT_BYTES: usize = 64 * 1024;
-/// How many calls wait behind a concurrency limit that names no queue.
+/// How many calls wait behind a limit that names no queue.
 pub const DEFAULT_QUEUE: usize = 50;
 
 /// How long an idempotency key is remembered, unless the policy says otherwise.
@@ -130,7 +131,7 @@ pub const DEFAULT_UPSTREAM_KEY_TTL: Duration = Duration::from_secs(24 * 60 * 60)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RatePatch {
     /// How many calls.
-    pub calls: std::num::NonZeroU32,
+    pub calls: NonZeroU32,
     /// In which time.
     pub per: Duration,
 }
@@ -152,7 +153,7 @@ pub struct CachePatch {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CircuitPatch {
     /// `circuit.failures`.
-    pub failures: Option<std::num::NonZeroU32>,
+    pub failures: Option<NonZeroU32>,
     /// `circuit.open_for`.
     pub open_for: Option<Duration>,
 }
@@ -170,10 +171,12 @@ pub struct PolicyPatch {
     pub queue: Option<usize>,
     /// `rate_limit.per_caller`.
     pub per_caller: Option<RatePatch>,
-    /// `rate_limit.burst`: for `per_caller`, and where there is none for `upstream`.
-    pub burst: Option<std::num::NonZeroU32>,
+    /// `rate_limit.burst`: of `per_caller`.
+    pub burst: Option<NonZeroU32>,
     /// `rate_limit.upstream`.
     pub upstream: Option<RatePatch>,
+    /// `rate_limit.upstream_burst`.
+    pub upstream_burst: Option<NonZeroU32>,
     /// `on_shared_loss`.
     pub on_shared_loss: Option<OnSharedLoss>,
     /// `cache`.
@@ -263,6 +266,7 @@ impl PolicyPatch {
         lay(&mut self.per_caller, &over.per_caller);
         lay(&mut self.burst, &over.burst);
         lay(&mut self.upstream, &over.upstream);
+        lay(&mut self.upstream_burst, &over.upstream_burst);
         lay(&mut self.on_shared_loss, &over.on_shared_loss);
         lay(&mut self.cache.ttl, &over.cache.ttl);
         lay(&mut self.cache.shared, &over.cache.shared);
@@ -277,27 +281,31 @@ impl PolicyPatch {
         lay(&mut self.circuit.open_for, &over.circuit.open_for);
     }
 
-    /// A rate without a burst lets one call come at a time: evenly is what shields a system.
+    /// Where no burst is said, a caller may use up the amount of the period at once: whoever reads
+    /// "60/minute" expects to make their 60 calls. A system behind gets its calls one by one: whoever
+    /// says "10/second" of it means that it suffers from more.
     fn policy(self, address: &ToolAddress, set_by: &SetBy<'_>) -> Policy {
         let source = &address.source;
         let within = |pattern: &str| Arc::from(format!("{source}/{pattern}"));
-        let one = std::num::NonZeroU32::MIN;
         let rate = |patch: RatePatch, burst| Rate { calls: patch.calls, per: patch.per, burst };
+        let waiting = self.queue.unwrap_or(DEFAULT_QUEUE);
         Policy {
             timeout: self.timeout.unwrap_or(DEFAULT_TIMEOUT),
             max_result_bytes: self.max_result_bytes.unwrap_or(DEFAULT_MAX_RESULT_BYTES),
             concurrency: self.concurrency.map(|running| Concurrency {
                 shared_by: within(set_by.concurrency),
                 running,
-                waiting: self.queue.unwrap_or(DEFAULT_QUEUE),
+                waiting,
             }),
             caller_rate: self.per_caller.map(|patch| SharedRate {
                 shared_by: Arc::from(set_by.per_caller),
-                rate: rate(patch, self.burst.unwrap_or(one)),
+                rate: rate(patch, self.burst.unwrap_or(patch.calls)),
+                waiting: 0,
             }),
             upstream_rate: self.upstream.map(|patch| SharedRate {
                 shared_by: within(set_by.upstream),
-                rate: rate(patch, self.burst.filter(|_| self.per_caller.is_none()).unwrap_or(one)),
+                rate: rate(patch, self.upstream_burst.unwrap_or(NonZeroU32::MIN)),
+                waiting,
             }),
             on_shared_loss: self.on_shared_loss.unwrap_or_default(),
             cache: self.cache.ttl.map(|ttl| CachePolicy {
@@ -311,11 +319,11 @@ impl PolicyPatch {
             upstream_idempotency_header: self.upstream_idempotency_header,
             upstream_key_ttl: self.upstream_key_ttl.unwrap_or(DEFAULT_UPSTREAM_KEY_TTL),
             retries: self.retries.unwrap_or(0),
-            circuit: self.circuit.failures.zip(self.circuit.open_for).map(|(failures, open_for)| CircuitPolicy {
-                shared_by: source.clone(),
-                failures,
-                open_for,
-            }),
+            circuit: self
+                .circuit
+                .failures
+                .zip(self.circuit.open_for)
+                .map(|(failures, open_for)| CircuitPolicy { failures, open_for }),
         }
     }
 }
@@ -372,6 +380,26 @@ mod tests {
         assert_eq!(policy.concurrency.unwrap().shared_by.as_ref(), "crm/crm.*");
         let policy = policies.resolve(&address("erp.put"));
         assert_eq!((policy.timeout, policy.max_result_bytes, policy.concurrency), (Duration::from_secs(3), 20, None));
+    }
+
+    /// H3: a burst stays with the rate that it was written for.
+    #[test]
+    fn a_burst_is_a_callers_and_a_system_behind_gets_its_calls_evenly() {
+        let number = |n| NonZeroU32::new(n).unwrap();
+        let per = |calls, seconds| Some(RatePatch { calls: number(calls), per: Duration::from_secs(seconds) });
+        let policies = Policies::new(vec![
+            ("default".into(), PolicyPatch { per_caller: per(60, 60), ..PolicyPatch::default() }),
+            ("crm.*".into(), PolicyPatch { burst: Some(number(5)), upstream: per(10, 1), ..PolicyPatch::default() }),
+            ("crm.get".into(), PolicyPatch { upstream_burst: Some(number(3)), ..PolicyPatch::default() }),
+        ]);
+        let bursts = |tool| {
+            let policy = policies.resolve(&address(tool));
+            let burst = |rate: Option<SharedRate>| rate.map(|shared| shared.rate.burst.get());
+            (burst(policy.caller_rate), burst(policy.upstream_rate))
+        };
+        assert_eq!(bursts("erp.put"), (Some(60), None));
+        assert_eq!(bursts("crm.put"), (Some(5), Some(1)));
+        assert_eq!(bursts("crm.get"), (Some(5), Some(3)));
     }
 
     #[test]

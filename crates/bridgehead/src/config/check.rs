@@ -6,6 +6,7 @@ mod auth;
 mod credential;
 mod http;
 mod openapi;
+mod policy;
 mod server;
 mod sql;
 mod sql_caller;
@@ -15,15 +16,13 @@ mod verify;
 
 use std::path::{Path, PathBuf};
 
-use bridgehead_core::{Policies, PolicyPatch};
-
 use super::{
     environment::Environment,
     fault::KeyPath,
     findings::Findings,
-    raw::{RawBytes, RawConfig, RawPolicy, RawSource, Table},
+    raw::{RawConfig, RawSource, Table},
     settings::{Settings, SourceKind, SourceSettings, StoreSettings},
-    units::{UnitError, parse_bytes, parse_duration},
+    units::UnitError,
 };
 
 use sql::Around;
@@ -92,35 +91,6 @@ impl Check<'_> {
             );
         }
         name
-    }
-
-    fn policies(&mut self, tables: Table<RawPolicy>) -> Policies {
-        let tables = tables.0.into_iter().map(|(pattern, raw)| {
-            let path = KeyPath::of(["policy", &pattern]);
-            let timeout = raw.timeout.and_then(|text| {
-                let path = path.key("timeout");
-                let duration = self.unit(&path, &text, parse_duration(&text))?;
-                self.positive(&path, duration, duration.is_zero())
-            });
-            let max_result_bytes = raw.max_result_bytes.and_then(|bytes| {
-                let path = path.key("max_result_bytes");
-                let bytes = match bytes {
-                    RawBytes::Number(bytes) => bytes,
-                    RawBytes::Text(text) => self.unit(&path, &text, parse_bytes(&text))?,
-                };
-                self.positive(&path, size(bytes), bytes == 0)
-            });
-            let limit = raw.rate_limit.unwrap_or_default();
-            let patch = PolicyPatch {
-                timeout,
-                max_result_bytes,
-                concurrency: limit.concurrency.map(size),
-                queue: limit.queue.map(size),
-                ..PolicyPatch::default()
-            };
-            (pattern, patch)
-        });
-        Policies::new(tables.collect())
     }
 
     fn unit<T>(&mut self, path: &KeyPath, text: &str, result: Result<T, UnitError>) -> Option<T> {

@@ -66,6 +66,9 @@ impl Report<'_> {
             ValidationErrorKind::Minimum { limit } => {
                 self.findings.fault(&path, format!("must be at least {limit}"), format!("write {limit} or more"));
             }
+            ValidationErrorKind::Maximum { limit } => {
+                self.findings.fault(&path, format!("must be at most {limit}"), format!("write {limit} or less"));
+            }
             ValidationErrorKind::MinItems { .. } => {
                 self.findings.fault(&path, "must not be an empty list", "name at least one, or leave the setting out");
             }

@@ -62,20 +62,6 @@ const LIST: &[NotYet] = &[
         meanwhile: "use a SQLite file (\"sqlite:FILE\"), for example an export of the tables that are asked for",
     },
     all_but("sources.*.effects_table", "false", "leave it out"),
-    all("policy.*.rate_limit.per_caller", "use `rate_limit.concurrency`, which shields the system behind"),
-    all("policy.*.rate_limit.burst", "leave it out; `rate_limit.concurrency` and `queue` take a burst in"),
-    all("policy.*.rate_limit.upstream", "use `rate_limit.concurrency`, which shields the system behind"),
-    all("policy.*.on_shared_loss", "leave it out"),
-    all("policy.*.cache", "leave it out; every call reaches the source"),
-    all_but("policy.*.idempotency", "\"off\"", "leave it out, and tell agents in the description not to repeat a call"),
-    all("policy.*.idempotency_retention", "leave it out"),
-    all("policy.*.upstream_idempotency_header", "leave it out"),
-    all("policy.*.upstream_key_ttl", "leave it out"),
-    all_but("policy.*.retries", "0", "leave it out; an agent is told whether a retry makes sense"),
-    all(
-        "policy.*.circuit",
-        "leave it out; `timeout` and `rate_limit.concurrency` keep a failing system from piling up calls",
-    ),
     all("pages", "leave it out"),
 ];
 

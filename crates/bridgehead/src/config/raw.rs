@@ -304,25 +304,29 @@ pub struct RawPolicy {
     pub max_result_bytes: Option<RawBytes>,
     /// How many calls may be made, and how many at once.
     pub rate_limit: Option<RawRateLimit>,
-    /// What happens to limits while `shared` cannot be reached.
+    /// What happens to limits while what `shared` names cannot be reached. Default: `open`.
+    #[schemars(extend("default" = "open"))]
     pub on_shared_loss: Option<RawOnSharedLoss>,
-    /// How long answers of read-only tools are remembered.
+    /// How long answers of read-only tools are remembered; not at all unless given.
     pub cache: Option<RawCache>,
-    /// Whether calls with effects take an idempotency key.
+    /// Whether calls with effects take an idempotency key. Default: `optional`, and `off` for a PUT or
+    /// DELETE that becomes one request.
     pub idempotency: Option<RawIdempotency>,
-    /// How long a key is remembered.
-    #[schemars(extend("examples" = ["7d"]))]
+    /// How long a key is remembered, from the end of its call.
+    #[schemars(extend("default" = "7d", "examples" = ["7d"]))]
     pub idempotency_retention: Option<String>,
-    /// The header in which the system behind takes an idempotency key of its own.
+    /// The header in which the system behind takes an idempotency key of its own. Default: as its
+    /// description says.
     #[schemars(extend("examples" = ["Idempotency-Key"]))]
     pub upstream_idempotency_header: Option<String>,
     /// How long the system behind remembers a key.
-    #[schemars(extend("examples" = ["24h"]))]
+    #[schemars(extend("default" = "24h", "examples" = ["24h"]))]
     pub upstream_key_ttl: Option<String>,
-    /// How often a read-only call is repeated when the system behind fails.
-    #[schemars(extend("default" = 0))]
+    /// How often a read-only call is repeated when the system behind fails: after a growing pause, within
+    /// `timeout`, and never so often that it multiplies an outage.
+    #[schemars(range(max = 10), extend("default" = 0))]
     pub retries: Option<u64>,
-    /// When the system behind is left in peace for a while.
+    /// When a system that fails is left in peace for a while. The tools of a source share one circuit.
     pub circuit: Option<RawCircuit>,
 }
 
@@ -330,18 +334,26 @@ pub struct RawPolicy {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawRateLimit {
-    /// Calls of each teammate, per `second`, `minute`, `hour` or `day`.
-    #[schemars(extend("examples" = ["60/minute"]))]
+    /// Calls of each teammate, per `second`, `minute`, `hour`, `day` or a time such as `15m`. The calls of
+    /// all tools that one pattern matches count together.
+    #[schemars(extend("examples" = ["60/minute", "100/15m"]))]
     pub per_caller: Option<String>,
-    /// How many calls of a teammate may come at once before `per_caller` counts.
+    /// How many calls of a teammate may come at once before `per_caller` counts. Default: the amount of its
+    /// period.
+    #[schemars(range(min = 1))]
     pub burst: Option<u64>,
-    /// Calls of all teammates together to the system behind.
+    /// Calls of all teammates together to the system behind, evenly. A pattern's calls share it, apart for
+    /// each source.
     #[schemars(extend("examples" = ["10/second"]))]
     pub upstream: Option<String>,
+    /// How many calls may reach the system behind at once before `upstream` counts.
+    #[schemars(range(min = 1), extend("default" = 1))]
+    pub upstream_burst: Option<u64>,
     /// How many calls may run at once; no limit unless given. A pattern's calls share it, apart for each source.
     #[schemars(range(min = 1))]
     pub concurrency: Option<u64>,
-    /// How many calls beyond `concurrency` wait for their turn before one is refused.
+    /// How many calls wait for their turn, at `upstream` and at `concurrency`, before one is refused. None
+    /// waits longer than half of `timeout`.
     #[schemars(extend("default" = 50))]
     pub queue: Option<u64>,
 }
@@ -350,7 +362,7 @@ pub struct RawRateLimit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RawOnSharedLoss {
-    /// Calls are let through.
+    /// Each replica counts for itself.
     Open,
     /// Calls are refused.
     Closed,
@@ -360,13 +372,16 @@ pub enum RawOnSharedLoss {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawCache {
-    /// How long an answer is good.
+    /// How long an answer is good; a shorter time that the system behind names counts.
     #[schemars(required, extend("examples" = ["5m"]))]
     pub ttl: Option<String>,
     /// Whether teammates share answers.
     #[schemars(extend("default" = false))]
     pub shared: Option<bool>,
-    /// Tools after whose calls nothing is remembered any more.
+    /// How long after its time an answer is still given where the system behind fails.
+    #[schemars(extend("default" = "0s", "examples" = ["1h"]))]
+    pub stale_if_error: Option<String>,
+    /// Addresses or patterns of tools after whose calls nothing is remembered any more.
     #[schemars(extend("examples" = [["crm.updateCustomer"]]))]
     pub invalidated_by: Option<Vec<String>>,
 }
@@ -387,10 +402,11 @@ pub enum RawIdempotency {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawCircuit {
-    /// After how many failures in a row.
-    #[schemars(required)]
+    /// After how many failures in a row: it cannot be reached, does not answer in time, or reports a fault
+    /// of its own.
+    #[schemars(required, range(min = 1), extend("examples" = [5]))]
     pub failures: Option<u64>,
-    /// For how long.
+    /// For how long; then one call tries it.
     #[schemars(required, extend("examples" = ["30s"]))]
     pub open_for: Option<String>,
 }

@@ -194,6 +194,53 @@ fn policies_reach_the_core_as_they_are_written() {
     assert_eq!((concurrency.running, concurrency.waiting), (2, 0));
 }
 
+/// H3: each key of a policy, and what is filled in where it is left out.
+#[test]
+fn every_key_of_a_policy_reaches_the_core() {
+    use bridgehead_core::policy::{CachePolicy, CircuitPolicy, Idempotency, OnSharedLoss, Rate};
+    use std::{num::NonZeroU32, time::Duration};
+
+    let text = format!(
+        r#"{SMALLEST}
+[policy.default]
+rate_limit = {{ per_caller = "60/minute" }}
+[policy."stock.*"]
+rate_limit = {{ upstream = "10/second", queue = 7 }}
+on_shared_loss = "closed"
+cache = {{ ttl = "5m", stale_if_error = "1h", invalidated_by = ["stock.*"] }}
+idempotency = "required"
+idempotency_retention = "2d"
+upstream_idempotency_header = "Idempotency-Key"
+upstream_key_ttl = "12h"
+retries = 2
+circuit = {{ failures = 5, open_for = "30s" }}
+"#
+    );
+    let policies = load_as_test("b.toml", &text).unwrap_or_else(|faults| panic!("{faults}")).settings.policies;
+    let policy = policies.resolve(&bridgehead_core::ToolAddress { source: "stock".into(), tool: "find".into() });
+    let number = |n| NonZeroU32::new(n).unwrap();
+    let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
+    let caller = policy.caller_rate.unwrap();
+    assert_eq!(caller.rate, Rate { calls: number(60), per: 60 * second, burst: number(60) });
+    assert_eq!(&*caller.shared_by, "default");
+    let upstream = policy.upstream_rate.unwrap();
+    assert_eq!(upstream.rate, Rate { calls: number(10), per: second, burst: number(1) });
+    assert_eq!((&*upstream.shared_by, upstream.waiting), ("stock/stock.*", 7));
+    assert_eq!(policy.on_shared_loss, OnSharedLoss::Closed);
+    let cache =
+        CachePolicy { ttl: 300 * second, shared: false, stale_if_error: hour, invalidated_by: vec!["stock.*".into()] };
+    assert_eq!(policy.cache, Some(cache));
+    assert_eq!((policy.idempotency, policy.idempotency_retention), (Some(Idempotency::Required), 48 * hour));
+    assert_eq!(
+        (policy.upstream_idempotency_header.as_deref(), policy.upstream_key_ttl),
+        (Some("Idempotency-Key"), 12 * hour)
+    );
+    assert_eq!(
+        (policy.retries, policy.circuit),
+        (2, Some(CircuitPolicy { failures: number(5), open_for: 30 * second }))
+    );
+}
+
 /// A2: where nobody judges a sign-in, anyone may list the tools, and the operator is told so.
 #[test]
 fn a_sign_in_that_nobody_judges_is_warned_of() {

@@ -1,6 +1,8 @@
-//! Times and sizes as people write them: `1h30m`, `64KiB`.
+//! Times, sizes and rates as people write them: `1h30m`, `64KiB`, `60/minute`.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
+
+use bridgehead_core::policy::RatePatch;
 
 /// Text that is no time or size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -8,6 +10,7 @@ use std::time::Duration;
 pub struct UnitError(&'static str);
 
 const NO_DURATION: UnitError = UnitError("write a time such as \"500ms\", \"30s\", \"5m\", \"1h30m\" or \"7d\"");
+const NO_RATE: UnitError = UnitError("write calls and a time such as \"60/minute\", \"10/second\" or \"100/15m\"");
 const NO_SIZE: UnitError = UnitError("write a size such as \"64KiB\", \"1MiB\" or 65536");
 
 /// Reads whole numbers with the units `ms`, `s`, `m`, `h` and `d`, one behind the other: `1h30m`.
@@ -59,6 +62,23 @@ pub fn parse_bytes(text: &str) -> Result<u64, UnitError> {
     number.checked_mul(each).ok_or(NO_SIZE)
 }
 
+/// Reads a number of calls, a slash, and `second`, `minute`, `hour`, `day` or a time such as `15m`.
+///
+/// # Errors
+/// Anything else, no calls, and no time.
+pub fn parse_rate(text: &str) -> Result<RatePatch, UnitError> {
+    let (calls, per) = text.split_once('/').ok_or(NO_RATE)?;
+    let calls: NonZeroU32 = calls.trim().parse().map_err(|_| NO_RATE)?;
+    let per = match per.trim() {
+        "second" => Duration::from_secs(1),
+        "minute" => Duration::from_secs(60),
+        "hour" => Duration::from_secs(60 * 60),
+        "day" => Duration::from_secs(24 * 60 * 60),
+        time => parse_duration(time).map_err(|_| NO_RATE)?,
+    };
+    if per.is_zero() { Err(NO_RATE) } else { Ok(RatePatch { calls, per }) }
+}
+
 fn leading_number(text: &str) -> Option<(u64, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
@@ -87,6 +107,27 @@ mod tests {
             ("18446744073709551615d", None),
         ] {
             assert_eq!(parse_duration(text).ok().map(|d| d.as_millis()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn rates() {
+        for (text, expected) in [
+            ("60/minute", Some((60, 60))),
+            ("10 / second", Some((10, 1))),
+            ("1000/day", Some((1000, 86_400))),
+            ("100/15m", Some((100, 900))),
+            ("5/hour", Some((5, 3600))),
+            ("0/second", None),
+            ("5/0s", None),
+            ("60", None),
+            ("60/fortnight", None),
+            ("1.5/second", None),
+            ("-1/second", None),
+            ("", None),
+        ] {
+            let read = parse_rate(text).ok().map(|rate| (rate.calls.get(), rate.per.as_secs()));
+            assert_eq!(read, expected, "{text}");
         }
     }
 

@@ -149,7 +149,7 @@ impl UpstreamCode {
         match self {
             Self::Unavailable => "Address, name, certificate and network of the system behind; the log has the cause.",
             Self::Busy => "Its load; `rate_limit.concurrency` of the policy sends it fewer calls at once.",
-            Self::RateLimited => "Its limits; `rate_limit.concurrency` of the policy sends it fewer calls at once.",
+            Self::RateLimited => "Its limits; `rate_limit.upstream` of the policy keeps within them.",
             Self::TimedOut => "How long it takes; `timeout` of the policy, or a faster statement.",
             Self::ConnectionLost => "The system behind, and gateways on the way to it.",
             Self::Rejected => "Descriptions of the tool's parameters, if agents often get it wrong.",
@@ -196,8 +196,14 @@ pub enum OwnCode {
     ClientLacksCapability,
     /// The tool works with something of its caller that the sign-in does not say.
     CallerLacksClaim,
-    /// Too many calls are running here.
+    /// The caller calls more often than the policy allows.
+    RateLimited,
+    /// Too many calls are running here, or on their way to the system behind.
     Busy,
+    /// The system behind failed again and again, and is left in peace.
+    CircuitOpen,
+    /// The counters that replicas share cannot be reached, and the policy says to refuse then.
+    LimitsUnavailable,
     /// The server is shutting down.
     ShuttingDown,
     /// The client cancelled or went away.
@@ -208,13 +214,16 @@ pub enum OwnCode {
 
 impl OwnCode {
     /// All of them, in the order of the reference.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::UnknownTool,
         Self::NotPermitted,
         Self::InvalidArguments,
         Self::ClientLacksCapability,
         Self::CallerLacksClaim,
+        Self::RateLimited,
         Self::Busy,
+        Self::CircuitOpen,
+        Self::LimitsUnavailable,
         Self::ShuttingDown,
         Self::Cancelled,
         Self::Internal,
@@ -229,7 +238,10 @@ impl OwnCode {
             Self::InvalidArguments => "invalid_arguments",
             Self::ClientLacksCapability => "client_lacks_capability",
             Self::CallerLacksClaim => "caller_lacks_claim",
+            Self::RateLimited => "rate_limited",
             Self::Busy => "busy",
+            Self::CircuitOpen => "circuit_open",
+            Self::LimitsUnavailable => "limits_unavailable",
             Self::ShuttingDown => "shutting_down",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
@@ -240,7 +252,7 @@ impl OwnCode {
     #[must_use]
     pub const fn retryable(self) -> bool {
         match self {
-            Self::Busy | Self::ShuttingDown => true,
+            Self::RateLimited | Self::Busy | Self::CircuitOpen | Self::LimitsUnavailable | Self::ShuttingDown => true,
             Self::UnknownTool
             | Self::NotPermitted
             | Self::InvalidArguments
@@ -259,8 +271,12 @@ impl OwnCode {
             | Self::NotPermitted
             | Self::InvalidArguments
             | Self::ClientLacksCapability
+            | Self::RateLimited
             | Self::Cancelled => Blame::Caller,
-            Self::CallerLacksClaim | Self::Busy | Self::ShuttingDown | Self::Internal => Blame::Operator,
+            Self::CircuitOpen => Blame::Upstream,
+            Self::CallerLacksClaim | Self::Busy | Self::LimitsUnavailable | Self::ShuttingDown | Self::Internal => {
+                Blame::Operator
+            }
         }
     }
 
@@ -277,7 +293,14 @@ impl OwnCode {
             Self::CallerLacksClaim => {
                 "The tool works with something of its caller (`details.claim`) that this sign-in does not say, or says in another form."
             }
-            Self::Busy => "More calls are running and waiting here than the policy allows.",
+            Self::RateLimited => "The caller calls more often than the policy allows; nothing was sent.",
+            Self::Busy => "More calls are running and waiting here than the policy allows; nothing was sent.",
+            Self::CircuitOpen => {
+                "The system behind failed several times in a row and is left in peace for a while; nothing was sent."
+            }
+            Self::LimitsUnavailable => {
+                "The counters that replicas share cannot be reached, and the policy refuses calls meanwhile."
+            }
             Self::ShuttingDown => "This process is about to end and takes no new calls.",
             Self::Cancelled => "The client cancelled the call.",
             Self::Internal => {
@@ -295,7 +318,10 @@ impl OwnCode {
             Self::InvalidArguments => "Mend the arguments that are named, and call again.",
             Self::ClientLacksCapability => "Do something else.",
             Self::CallerLacksClaim => "Do something else, and tell the person who called.",
-            Self::Busy | Self::ShuttingDown => "Call again after `retry_after_ms`.",
+            Self::Busy | Self::CircuitOpen | Self::LimitsUnavailable | Self::ShuttingDown => {
+                "Call again after `retry_after_ms`."
+            }
+            Self::RateLimited => "Wait for `retry_after_ms`, and call less often.",
             Self::Cancelled => "Nothing. A call with effects that had begun goes on to its end.",
             Self::Internal => "Tell the operator the request id.",
         }
@@ -312,7 +338,10 @@ impl OwnCode {
             Self::CallerLacksClaim => {
                 "What the identity provider puts into tokens; `from` and `type` of the parameter, `session` of the source."
             }
-            Self::Busy => "`rate_limit.concurrency` and `queue` of the policy.",
+            Self::RateLimited => "`rate_limit.per_caller` and `burst` of the policy.",
+            Self::Busy => "`rate_limit.concurrency`, `upstream` and `queue` of the policy.",
+            Self::CircuitOpen => "The system behind, and the codes of the calls before; `circuit` of the policy.",
+            Self::LimitsUnavailable => "`shared.url` and the server there; `on_shared_loss` of the policy.",
             Self::Internal => "The log, under the request id; then report it.",
         }
     }

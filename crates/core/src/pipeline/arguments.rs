@@ -1,4 +1,4 @@
-//! Step 4. Every argument against the compiled input schema; every fault named with its path.
+//! Step 5. Every argument against the compiled input schema; every fault named with its path.
 
 use serde_json::Value;
 

@@ -1,20 +1,18 @@
-//! Step 5. A place among the running calls, where the policy limits them; the queue is bounded.
+//! Step 7c. A place among the running calls, where the policy limits them; the queue is bounded. Each replica
+//! counts for itself.
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
     time::Duration,
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::waiting::{Patience, Waiting};
 use crate::{Entry, Refusal, policy::Concurrency};
 
-/// When a caller that found the queue full may come back. A guess: how long the others take is
-/// not known.
+/// When a caller that found no place may come back. A guess: how long the others take is not known.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The places of all limits, made when first asked for.
@@ -26,30 +24,34 @@ struct Limit {
     waiting: AtomicUsize,
 }
 
-/// Counts one waiting call, also when its client goes away.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+/// A place among the running calls, free again when it is dropped.
+#[derive(Default)]
+pub(super) struct Place {
+    _held: Option<OwnedSemaphorePermit>,
+    /// Whether the call had to wait for it.
+    pub(super) waited: bool,
 }
 
 impl Places {
-    /// Waits for a place; it is free again when what is returned is dropped.
-    pub(super) async fn take(&self, entry: &Entry) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
-        let Some(concurrency) = &entry.tool.policy.concurrency else { return Ok(None) };
+    /// Waits for a place.
+    pub(super) async fn take(&self, entry: &Entry, patience: Patience<'_>) -> Result<Place, Refusal> {
+        let Some(concurrency) = &entry.tool.policy.concurrency else { return Ok(Place::default()) };
         let limit = self.limit(concurrency);
         if let Ok(place) = limit.running.clone().try_acquire_owned() {
-            return Ok(Some(place));
+            return Ok(Place { _held: Some(place), waited: false });
         }
-        let waiting = Waiting(&limit.waiting);
-        if limit.waiting.fetch_add(1, Ordering::Relaxed) >= concurrency.waiting {
+        let waiting = Waiting::new(&limit.waiting);
+        if waiting.before() >= concurrency.waiting {
             return Err(Refusal::Busy { retry_after: RETRY_AFTER });
         }
-        let place = limit.running.clone().acquire_owned().await;
-        drop(waiting);
-        place.map(Some).map_err(|_closed| Refusal::ShuttingDown)
+        tokio::select! {
+            biased;
+            place = limit.running.clone().acquire_owned() => match place {
+                Ok(place) => Ok(Place { _held: Some(place), waited: true }),
+                Err(_closed) => Err(Refusal::ShuttingDown),
+            },
+            () = patience.clock.sleep(patience.left()) => Err(Refusal::Busy { retry_after: RETRY_AFTER }),
+        }
     }
 
     fn limit(&self, concurrency: &Concurrency) -> Arc<Limit> {

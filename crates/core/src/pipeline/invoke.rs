@@ -1,12 +1,24 @@
-//! Step 7. The source, in a task of its own: a panic there becomes an error here, a read dies
-//! with its client, and a call with effects is driven to its end.
+//! Step 7d. The source, in a task of its own: a panic there becomes an error here, a read dies with its client,
+//! and a call with effects is driven to its end.
 
 use std::sync::Arc;
 
-use tokio::{sync::OwnedSemaphorePermit, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
+use super::{circuit::Passage, concurrency::Place};
 use crate::{Call, CallError, Entry, Fault, Outcome};
+
+/// What a call holds while its source runs, also when nobody waits for it any longer.
+pub(super) struct Held {
+    pub(super) place: Place,
+    pub(super) passage: Option<Passage>,
+}
+
+/// Runs sources.
+pub(super) struct Invoke<'a> {
+    pub(super) running: &'a TaskTracker,
+}
 
 /// A running source; dropped when nobody waits for it any longer.
 struct Running {
@@ -22,21 +34,22 @@ impl Drop for Running {
     }
 }
 
-pub(super) async fn invoke(
-    running: &TaskTracker,
-    entry: Arc<Entry>,
-    call: Call,
-    place: Option<OwnedSemaphorePermit>,
-) -> Result<Outcome, CallError> {
-    let may_stop = entry.tool.effect.is_read();
-    let task = running.spawn(async move {
-        let outcome = entry.source.call(&entry.tool.address.tool, &call).await;
-        drop(place);
-        outcome
-    });
-    let mut running = Running { task, may_stop };
-    match (&mut running.task).await {
-        Ok(result) => result,
-        Err(error) => Err(Fault::new("running the tool").with_cause(error).into()),
+impl Invoke<'_> {
+    pub(super) async fn run(&self, entry: &Arc<Entry>, call: &Call, held: Held) -> Result<Outcome, CallError> {
+        let may_stop = entry.tool.effect.is_read();
+        let (entry, call) = (entry.clone(), call.clone());
+        let task = self.running.spawn(async move {
+            let result = entry.source.call(&entry.tool.address.tool, &call).await;
+            if let Some(passage) = held.passage {
+                passage.settle(&result);
+            }
+            drop(held.place);
+            result
+        });
+        let mut running = Running { task, may_stop };
+        match (&mut running.task).await {
+            Ok(result) => result,
+            Err(error) => Err(Fault::new("running the tool").with_cause(error).into()),
+        }
     }
 }
