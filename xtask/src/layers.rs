@@ -56,7 +56,7 @@ struct Reserved {
     why: &'static str,
 }
 
-const RESERVED: [Reserved; 3] = [
+const RESERVED: [Reserved; 4] = [
     Reserved {
         name: "reqwest",
         to: &["bridgehead-outbound"],
@@ -68,6 +68,11 @@ const RESERVED: [Reserved; 3] = [
         why: "HTTP clients are made in crates/outbound alone, with its address guard",
     },
     Reserved {
+        name: "redis",
+        to: &["bridgehead-stores"],
+        why: "what replicas share is behind the seams of core, which crates/stores implements",
+    },
+    Reserved {
         name: "rmcp",
         to: &["bridgehead", "bridgehead-server", "bridgehead-sources"],
         why: "the SDK changes its major version several times a year",
@@ -76,7 +81,7 @@ const RESERVED: [Reserved; 3] = [
 
 /// These are built and tested without a socket, a database or an HTTP client, however deep it is hidden.
 const PURE: [&str; 2] = ["bridgehead-core", "bridgehead-auth"];
-const IMPURE: [&str; 4] = ["axum", "hyper", "reqwest", "sqlx"];
+const IMPURE: [&str; 5] = ["axum", "hyper", "redis", "reqwest", "sqlx"];
 
 /// The only place on the server side that knows the SDK's types.
 const SDK_TYPES: [&str; 2] = ["crates/server/src/mcp/", "crates/server/src/mcp.rs"];

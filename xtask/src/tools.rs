@@ -18,7 +18,7 @@ struct Tool {
     packages: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 11] = [
+const TOOLS: [Tool; 12] = [
     Tool { what: "a C compiler (cc)", probe: &["cc", "--version"], at_least: None, packages: &["gcc", "libc6-dev"] },
     Tool { what: "git", probe: &["git", "--version"], at_least: None, packages: &["git"] },
     Tool { what: "Node 20 or newer", probe: &["node", "--version"], at_least: Some((20, 0)), packages: &["nodejs"] },
@@ -41,6 +41,12 @@ const TOOLS: [Tool; 11] = [
         probe: &["sh", "-c", "\"$(ls -d /usr/lib/postgresql/*/bin/postgres | sort -V | tail -n 1)\" --version"],
         at_least: Some((12, 0)),
         packages: &["postgresql-15"],
+    },
+    Tool {
+        what: "a Redis server, 6 or newer",
+        probe: &["sh", "-c", "redis-server --version | sed 's/.*v=//'"],
+        at_least: Some((6, 0)),
+        packages: &["redis-server"],
     },
     Tool { what: "Caddy 2", probe: &["caddy", "version"], at_least: Some((2, 0)), packages: &["caddy"] },
     Tool {

@@ -125,6 +125,7 @@ impl From<ComposeError> for Failure {
             ComposeError::Configuration(faults) => faults.into(),
             ComposeError::Secrets(_)
             | ComposeError::Store(_)
+            | ComposeError::Shared(_)
             | ComposeError::FirstKey(_)
             | ComposeError::Issuer(_)
             | ComposeError::SelfSigned(_)

@@ -26,10 +26,12 @@ use bridgehead_core::{
 };
 use bridgehead_outbound::Net;
 use bridgehead_server::{
-    App, Bound, Metrics, OwnKeys, ServerSettings, SignInParts, app::Parts, ops::health::Readiness,
+    App, Bound, Metrics, OwnKeys, ServerSettings, SignInParts,
+    app::Parts,
+    ops::health::{Readiness, Ready},
     tls::files::CertificateFiles,
 };
-use bridgehead_stores::{Store, StoreUrl};
+use bridgehead_stores::{Store, StoreUrl, Valkey, ValkeyError};
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
@@ -99,6 +101,9 @@ pub enum ComposeError {
     /// The key of the first run could not be made.
     #[error(transparent)]
     FirstKey(#[from] CreateError),
+    /// What replicas share.
+    #[error("shared.url: {0}. See that it names a Valkey or Redis server as it is reached from here.")]
+    Shared(#[from] ValkeyError),
     /// The authorization server cannot be what the settings say.
     #[error(transparent)]
     Issuer(#[from] IssuerSettingsError),
@@ -280,6 +285,13 @@ pub async fn tools(
     })
 }
 
+fn asks_whether_ready(shared: Valkey) -> Ready {
+    Arc::new(move || {
+        let shared = shared.clone();
+        Box::pin(async move { shared.ready().await.map_err(|error| error.to_string()) })
+    })
+}
+
 /// An app that is bound to its addresses and ready to serve.
 pub struct Composed {
     /// The app.
@@ -313,7 +325,17 @@ pub async fn compose(
     let catalog = catalog(settings, places, ambient, from_code.sources.clone()).await?;
     let metrics = Metrics::default();
     let audit: Vec<Arc<dyn AuditSink>> = vec![Arc::new(AuditLog), Arc::new(metrics.clone())];
-    let pipeline = Pipeline::new(ambient.clock.clone(), Arc::new(audit));
+    let shared = settings
+        .shared
+        .as_ref()
+        .map(|shared| Valkey::open(&shared.url, &shared.prefix, ambient.clock.clone()))
+        .transpose()?;
+    let mut pipeline = Pipeline::new(ambient.clock.clone(), Arc::new(audit))
+        .with_shield_events(Arc::new(metrics.clone()))
+        .with_randomness(ambient.randomness.clone());
+    if let Some(shared) = &shared {
+        pipeline = pipeline.with_counters(Arc::new(shared.clone()));
+    }
     let id = EndpointId::main();
     let endpoint =
         Arc::new(Endpoint::new(id.clone(), settings.name.clone(), settings.instructions.clone(), catalog, pipeline));
@@ -346,6 +368,7 @@ pub async fn compose(
             let store = store.clone();
             Box::pin(async move { store.ready().await.map_err(|error| error.to_string()) })
         }),
+        shared: shared.map(asks_whether_ready),
     };
     let parts = Parts {
         endpoint: endpoint.clone(),

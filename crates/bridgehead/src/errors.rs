@@ -192,7 +192,10 @@ const fn form(code: OwnCode) -> &'static str {
         OwnCode::Internal => "JSON-RPC error -32603",
         OwnCode::InvalidArguments
         | OwnCode::CallerLacksClaim
+        | OwnCode::RateLimited
         | OwnCode::Busy
+        | OwnCode::CircuitOpen
+        | OwnCode::LimitsUnavailable
         | OwnCode::ShuttingDown
         | OwnCode::Cancelled => "result with `isError`",
     }

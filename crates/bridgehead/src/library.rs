@@ -265,6 +265,7 @@ impl Server {
             secrets: SecretSettings { keys: Vec::new(), make },
             auth,
             store,
+            shared: None,
             sources: Vec::new(),
             policies: Policies::default(),
         })

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 
 use crate::policy::Rate;
 
-pub use gcra::{Bucket, Pace};
+pub use gcra::{Bucket, Pace, micros};
 pub use local::LocalCounters;
 
 /// Up to when a turn is worth having, and how far ahead those are told to come back who get none.

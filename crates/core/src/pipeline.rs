@@ -120,4 +120,6 @@ impl Pipeline {
 }
 
 #[cfg(test)]
+mod shield_tests;
+#[cfg(test)]
 mod tests;

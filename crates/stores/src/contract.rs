@@ -1,10 +1,11 @@
 //! What every store has to keep. A store's own tests call [`key_store`], [`subject_store`],
 //! [`people_stores`], [`trace_store`], [`issuer_store`] and [`certificate_store`] with a way to make an
-//! empty one; a broken promise is a failed assertion.
+//! empty one, and whatever counts calls [`counters()`]; a broken promise is a failed assertion.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite of assertions, which no shipped code calls")]
 
 mod certificates;
+mod counters;
 mod issuer;
 mod people;
 mod subjects;
@@ -19,6 +20,7 @@ use bridgehead_core::{EndpointId, ScopeSet};
 use jiff::Timestamp;
 
 pub use certificates::certificate_store;
+pub use counters::counters;
 pub use issuer::issuer_store;
 pub use people::people_stores;
 pub use subjects::subject_store;

@@ -1,5 +1,5 @@
 //! Where state lives: [`memory`], [`sqlite`] and [`postgres`], behind the traits of
-//! `bridgehead-auth`.
+//! `bridgehead-auth`; and [`valkey`], for what replicas share in passing.
 //!
 //! [`Store`] is what a composed app holds; which kind it is, only [`Store::open`] knows. Each
 //! kind passes the same suite (`contract`, with the feature of that name).
@@ -16,6 +16,7 @@ pub mod postgres;
 pub mod sqlite;
 mod trace_row;
 pub mod url;
+pub mod valkey;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub use memory::Memory;
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use url::{StoreUrl, StoreUrlError};
+pub use valkey::{Valkey, ValkeyError, ValkeyUrl, ValkeyUrlError};
 
 /// An opened store: everything that the app remembers.
 pub struct Store {

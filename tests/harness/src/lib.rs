@@ -22,6 +22,7 @@ pub mod process;
 mod randomness;
 mod server;
 pub mod upstream;
+pub mod valkey;
 
 pub use clock::MovableClock;
 pub use randomness::SeededRandomness;

@@ -54,7 +54,8 @@ impl Check<'_> {
         let auth = self.auth(raw.auth, &Behind { sources: behind, tools });
         let store = self.store(raw.store);
         let secrets = self.secrets(raw.secrets, store.as_ref());
-        let policies = self.policies(raw.policy);
+        let shared = self.shared(raw.shared);
+        let policies = self.policies(raw.policy, shared.is_some());
         let sources = self.sources(raw.sources, store.as_ref(), tools);
         if let Some(auth) = &auth {
             self.credentials_are_brought(auth, &sources);
@@ -76,6 +77,7 @@ impl Check<'_> {
             secrets: secrets?,
             auth: auth?,
             store: store?,
+            shared,
             sources,
             policies,
         })

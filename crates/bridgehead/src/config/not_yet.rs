@@ -50,7 +50,6 @@ const LIST: &[NotYet] = &[
     all("auth.oauth.introspection", "leave it out: it is for an existing authorization server"),
     all("auth.oauth.scope_claim", "leave it out: it is for an existing authorization server"),
     all_but("auth.oauth.login", "\"password\"", "leave it out: teammates sign in with mail address and password"),
-    all("shared", "leave it out, and run one replica"),
     all("vaults", "leave it out"),
     words("sources.*.type", &["mcp"], "leave the source out"),
     words("sources.*.expose", &["search"], "leave it out, and choose operations with `include` and `exclude`"),

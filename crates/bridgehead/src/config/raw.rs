@@ -42,7 +42,8 @@ pub struct RawConfig {
     pub auth: Option<RawAuth>,
     /// Where Bridgehead's own state lives.
     pub store: Option<RawStore>,
-    /// What several replicas share: counters, cache and fan-out. Without it they are kept in process.
+    /// What several replicas share in passing: the counters behind limits. Without it each process counts for
+    /// itself.
     pub shared: Option<RawShared>,
     /// What each teammate enters once for a system behind, by a name that `credential` refers to.
     #[serde(default)]
@@ -257,9 +258,12 @@ pub struct RawStore {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawShared {
-    /// `redis://…` (Valkey speaks it).
+    /// A Valkey or Redis server: `redis://HOST:PORT`, or `rediss://…` with TLS.
     #[schemars(required)]
     pub url: Option<RawSecret>,
+    /// Stands before each key. Installations that share a server and a database of it need one each.
+    #[schemars(extend("default" = "bridgehead"))]
+    pub prefix: Option<String>,
 }
 
 /// `[vaults.NAME]`.

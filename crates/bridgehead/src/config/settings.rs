@@ -15,6 +15,7 @@ pub use bridgehead_sources::sql::{
     Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter, SessionSetting, SqlSettings, SqlToolSettings,
 };
 use bridgehead_sources::{http::HttpSettings, openapi::OpenApiSettings};
+pub use bridgehead_stores::ValkeyUrl;
 use http::Method;
 use ipnet::IpNet;
 use url::Url;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// `[store]`.
     pub store: StoreSettings,
+    /// `[shared]`; `None` where each process keeps for itself what replicas could share.
+    pub shared: Option<SharedSettings>,
     /// `[sources.NAME]`, in the order of the file; at least one, unless code brings tools as well.
     pub sources: Vec<SourceSettings>,
     /// `[policy.PATTERN]`.
@@ -302,6 +305,15 @@ impl StoreSettings {
             Self::Sqlite(path) => Some(path),
         }
     }
+}
+
+/// What replicas share in passing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedSettings {
+    /// The Valkey or Redis server.
+    pub url: ValkeyUrl,
+    /// Stands before each key; not empty.
+    pub prefix: String,
 }
 
 /// One `[sources.NAME]`.

@@ -66,7 +66,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, UnitError> {
 ///
 /// # Errors
 /// Anything else, no calls, and no time.
-pub fn parse_rate(text: &str) -> Result<RatePatch, UnitError> {
+pub(super) fn parse_rate(text: &str) -> Result<RatePatch, UnitError> {
     let (calls, per) = text.split_once('/').ok_or(NO_RATE)?;
     let calls: NonZeroU32 = calls.trim().parse().map_err(|_| NO_RATE)?;
     let per = match per.trim() {

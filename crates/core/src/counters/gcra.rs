@@ -21,9 +21,8 @@ pub struct Pace {
 
 impl From<&Rate> for Pace {
     fn from(rate: &Rate) -> Self {
-        let interval = micros_rounded_up(rate.per).div_euclid(i64::from(rate.calls.get()));
-        let exact = interval.saturating_mul(i64::from(rate.calls.get())) == micros_rounded_up(rate.per);
-        let interval = if exact { interval } else { interval + 1 };
+        let (per, calls) = (micros(rate.per), i64::from(rate.calls.get()));
+        let interval = per / calls + i64::from(per % calls != 0);
         let slack = interval.saturating_mul(i64::from(rate.burst.get()) - 1);
         Self { interval: interval.clamp(1, LONGEST), slack: slack.min(LONGEST) }
     }
@@ -43,12 +42,12 @@ impl Bucket {
     pub fn take(&mut self, pace: Pace, terms: Terms, now: i64) -> Turn {
         let busy = self.busy.max(now);
         let wait = (busy - pace.slack - now).max(0);
-        if wait <= micros_rounded_up(terms.wait) {
+        if wait <= micros(terms.wait) {
             self.busy = busy + pace.interval;
             return Turn::Granted { wait: duration(wait) };
         }
         let at = self.promised.max(now + wait);
-        let furthest = micros_rounded_up(terms.ahead).max(wait);
+        let furthest = micros(terms.ahead).max(wait);
         if at - now > furthest {
             return Turn::Refused { retry_after: duration(furthest) };
         }
@@ -58,7 +57,7 @@ impl Bucket {
 
     /// Gives out no turn within `pause` from `now`.
     pub fn pause(&mut self, pace: Pace, pause: Duration, now: i64) {
-        self.busy = self.busy.max(now + micros_rounded_up(pause) + pace.slack);
+        self.busy = self.busy.max(now + micros(pause) + pace.slack);
     }
 
     /// Whether it says no more than one that never counted.
@@ -68,8 +67,9 @@ impl Bucket {
     }
 }
 
-/// In whole microseconds, at most [`LONGEST`].
-pub(super) fn micros_rounded_up(duration: Duration) -> i64 {
+/// In whole microseconds, rounded up, and at most some seventy years.
+#[must_use]
+pub fn micros(duration: Duration) -> i64 {
     let micros = duration.as_nanos().div_ceil(1000);
     i64::try_from(micros).map_or(LONGEST, |micros| micros.min(LONGEST))
 }
@@ -127,7 +127,7 @@ mod tests {
         let told: Vec<_> = (0..100).filter_map(|_| refused(bucket.take(pace, NOW_OR_NEVER, NOON))).collect();
         assert_eq!(told[..2], [Duration::from_millis(100), Duration::from_millis(200)]);
         for after in told {
-            let then = NOON + micros_rounded_up(after);
+            let then = NOON + micros(after);
             assert!(granted(bucket.take(pace, NOW_OR_NEVER, then)).is_some(), "{after:?}");
             assert!(refused(bucket.take(pace, NOW_OR_NEVER, then)).is_some(), "and nobody else does: {after:?}");
         }
@@ -172,7 +172,7 @@ mod tests {
                 let terms = Terms { wait: Duration::from_millis(patience_ms), ahead: HOUR };
                 if let Some(wait) = granted(bucket.take(pace, terms, now)) {
                     prop_assert!(wait <= terms.wait);
-                    turns.push(now + micros_rounded_up(wait));
+                    turns.push(now + micros(wait));
                 }
             }
             prop_assert!(turns.is_sorted());

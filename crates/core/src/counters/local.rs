@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Bucket, Counters, CountersLost, Pace, Terms, Turn, gcra::micros_rounded_up};
+use super::{Bucket, Counters, CountersLost, Pace, Terms, Turn, micros};
 use crate::{Clock, policy::Rate};
 
 /// How many keys are remembered. Names of callers may be made up by strangers where the system behind
@@ -60,7 +60,7 @@ impl Counted {
         let known = self.buckets.contains_key(key);
         if !known && self.buckets.len() >= REMEMBERED && now >= self.next_sweep {
             self.buckets.retain(|_, bucket| !bucket.is_idle(now));
-            self.next_sweep = now.saturating_add(micros_rounded_up(SWEEP_EVERY));
+            self.next_sweep = now.saturating_add(micros(SWEEP_EVERY));
         }
         let key = if known || self.buckets.len() < REMEMBERED { key } else { ALL_OTHERS };
         self.buckets.entry(key.into()).or_default()

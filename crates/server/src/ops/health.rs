@@ -14,8 +14,8 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-/// Asks the store whether it answers.
-pub type StoreReady = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+/// Asks something that is needed whether it answers.
+pub type Ready = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 /// What `/readyz` asks.
 #[derive(Clone)]
@@ -23,7 +23,9 @@ pub struct Readiness {
     /// The tools' sources.
     pub endpoint: Arc<Endpoint>,
     /// The store of keys.
-    pub store: StoreReady,
+    pub store: Ready,
+    /// What replicas share in passing, where they do.
+    pub shared: Option<Ready>,
 }
 
 pub(crate) async fn healthz() -> Json<Value> {
@@ -32,6 +34,9 @@ pub(crate) async fn healthz() -> Json<Value> {
 
 /// 200 when everything answers, else 503. Names what does not, never why: the reason is in the
 /// log, since anybody may ask here.
+///
+/// That what replicas share is lost is shown, and makes none of them less ready: all would be taken out
+/// of service at once, where policies say what holds meanwhile.
 pub(crate) async fn readyz(State((readiness, going_down)): State<(Readiness, CancellationToken)>) -> Response {
     let catalog = readiness.endpoint.catalog();
     let sources =
@@ -50,6 +55,10 @@ pub(crate) async fn readyz(State((readiness, going_down)): State<(Readiness, Can
             tracing::warn!(check = name, reason, "not ready");
         }
         shown.insert(name, if result.is_ok() { "ok" } else { "not ready" }.into());
+    }
+    if let Some(shared) = &readiness.shared {
+        let reached = shared().await.inspect_err(|reason| tracing::warn!(check = "shared", reason, "lost"));
+        shown.insert("shared".to_owned(), if reached.is_ok() { "ok" } else { "lost" }.into());
     }
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({"status": if ready { "ready" } else { "not ready" }, "checks": shown}))).into_response()

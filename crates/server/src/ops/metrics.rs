@@ -6,7 +6,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use bridgehead_core::{AuditRecord, AuditSink};
+use bridgehead_core::{AuditRecord, AuditSink, CircuitState, ShieldEvent, ShieldEvents};
 use http::{Method, StatusCode, header};
 use jiff::Timestamp;
 use prometheus_client::{
@@ -41,6 +41,17 @@ struct ToolLabels {
     tool: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    source: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RetryLabels {
+    source: String,
+    outcome: &'static str,
+}
+
 /// All that is counted. Cheap to clone.
 #[derive(Clone)]
 pub struct Metrics {
@@ -49,6 +60,10 @@ pub struct Metrics {
     calls: Family<CallLabels, Counter>,
     durations: Family<ToolLabels, Histogram>,
     certificate_end: Family<Plain, Gauge>,
+    circuits: Family<SourceLabels, Gauge>,
+    retries: Family<RetryLabels, Counter>,
+    pauses: Family<SourceLabels, Counter>,
+    shared_counters: Family<Plain, Gauge>,
 }
 
 impl Default for Metrics {
@@ -69,7 +84,33 @@ impl Default for Metrics {
             "When the certificate that is shown ends, in seconds since 1970",
             certificate_end.clone(),
         );
-        Self { registry: Arc::new(registry), requests, calls, durations, certificate_end }
+        let circuits = Family::<SourceLabels, Gauge>::default();
+        registry.register(
+            "circuit_state",
+            "How the circuit of a source stands, once it has opened: 0 closed, 1 half open, 2 open",
+            circuits.clone(),
+        );
+        let retries = Family::<RetryLabels, Counter>::default();
+        registry.register("retries", "Repeats of calls by source: made, or refused by the budget", retries.clone());
+        let pauses = Family::<SourceLabels, Counter>::default();
+        registry.register("upstream_pauses", "Pauses that the system behind a source asked for", pauses.clone());
+        let shared_counters = Family::<Plain, Gauge>::default();
+        registry.register(
+            "shared_counters_reached",
+            "Whether the counters that replicas share could be reached, once they were lost",
+            shared_counters.clone(),
+        );
+        Self {
+            registry: Arc::new(registry),
+            requests,
+            calls,
+            durations,
+            certificate_end,
+            circuits,
+            retries,
+            pauses,
+            shared_counters,
+        }
     }
 }
 
@@ -96,6 +137,32 @@ impl AuditSink for Metrics {
             CallLabels { tool: tool.clone(), ending: record.ending.as_str(), code: record.ending.code().unwrap_or("") };
         self.calls.get_or_create(&labels).inc();
         self.durations.get_or_create(&ToolLabels { tool }).observe(record.took.as_secs_f64());
+    }
+}
+
+impl ShieldEvents for Metrics {
+    fn happened(&self, event: ShieldEvent<'_>) {
+        let retry = |source: &str, outcome| {
+            self.retries.get_or_create(&RetryLabels { source: source.to_owned(), outcome }).inc();
+        };
+        match event {
+            ShieldEvent::Circuit { source, state } => {
+                let number = match state {
+                    CircuitState::Closed => 0,
+                    CircuitState::HalfOpen => 1,
+                    CircuitState::Open => 2,
+                };
+                self.circuits.get_or_create(&SourceLabels { source: source.to_owned() }).set(number);
+            }
+            ShieldEvent::Retried { source } => retry(source, "made"),
+            ShieldEvent::RetryBudgetSpent { source } => retry(source, "budget_spent"),
+            ShieldEvent::Paused { source, .. } => {
+                self.pauses.get_or_create(&SourceLabels { source: source.to_owned() }).inc();
+            }
+            ShieldEvent::SharedCounters { reached } => {
+                self.shared_counters.get_or_create(&[]).set(i64::from(reached));
+            }
+        }
     }
 }
 

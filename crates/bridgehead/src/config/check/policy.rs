@@ -17,12 +17,15 @@ use crate::config::{
 };
 
 impl Check<'_> {
-    pub(super) fn policies(&mut self, tables: Table<RawPolicy>) -> Policies {
+    pub(super) fn policies(&mut self, tables: Table<RawPolicy>, is_shared: bool) -> Policies {
         let counted = tables.0.iter().any(|(_, raw)| raw.rate_limit.as_ref().is_some_and(|l| l.per_caller.is_some()));
         let tables = tables.0.into_iter().map(|(pattern, raw)| {
             let path = KeyPath::of(["policy", &pattern]);
             if raw.rate_limit.as_ref().is_some_and(|limit| limit.burst.is_some()) && !counted {
                 self.burst_of_nothing(&path.key("rate_limit").key("burst"));
+            }
+            if raw.on_shared_loss.is_some() && !is_shared {
+                self.loss_of_nothing(&path.key("on_shared_loss"));
             }
             (pattern, self.policy(&path, raw))
         });
@@ -82,6 +85,16 @@ impl Check<'_> {
             "is the burst of `per_caller`, which no policy sets",
             "add `per_caller`, for example \"60/minute\"; or write `upstream_burst`, if calls to the system behind are meant",
         );
+    }
+
+    fn loss_of_nothing(&mut self, path: &KeyPath) {
+        if !self.findings.is_spoken_of(&KeyPath::of(["shared"])) {
+            self.findings.warn(
+                path,
+                "says what holds while `shared` is lost, and nothing is shared",
+                "add `[shared]` with the URL of a Valkey or Redis server, or leave it out: one process counts for itself",
+            );
+        }
     }
 
     fn cache(&mut self, path: &KeyPath, raw: RawCache) -> CachePatch {

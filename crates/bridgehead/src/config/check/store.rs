@@ -1,19 +1,20 @@
-//! `[store]` and `[secrets]`.
+//! `[store]`, `[shared]` and `[secrets]`.
 
 use std::{io::ErrorKind, path::Path};
 
 use bridgehead_auth::{RootKeys, SecretsError};
 use bridgehead_core::Secret;
-use bridgehead_stores::StoreUrl;
+use bridgehead_stores::{StoreUrl, ValkeyUrl};
 
 use super::{Check, is_postgres, sqlite_file};
 use crate::config::{
     fault::KeyPath,
-    raw::{RawSecrets, RawStore},
-    settings::{SecretSettings, StoreSettings},
+    raw::{RawSecrets, RawShared, RawStore},
+    settings::{SecretSettings, SharedSettings, StoreSettings},
 };
 
 const DEFAULT_URL: &str = "sqlite:bridgehead.db";
+const DEFAULT_PREFIX: &str = "bridgehead";
 const DEFAULT_KEY_FILE: &str = "bridgehead.keys";
 
 impl Check<'_> {
@@ -40,6 +41,23 @@ impl Check<'_> {
                     false => mend,
                 };
                 self.findings.fault(&path, message, mend);
+                None
+            }
+        }
+    }
+
+    pub(super) fn shared(&mut self, raw: Option<RawShared>) -> Option<SharedSettings> {
+        let RawShared { url, prefix } = raw?;
+        let shared = KeyPath::of(["shared"]);
+        let prefix = prefix.unwrap_or_else(|| DEFAULT_PREFIX.to_owned());
+        if prefix.is_empty() {
+            let mend = "write a word for this installation, or leave it out for \"bridgehead\"";
+            self.findings.fault(&shared.key("prefix"), "is empty", mend);
+        }
+        match ValkeyUrl::parse(&url?.0) {
+            Ok(url) => Some(SharedSettings { url, prefix }),
+            Err(error) => {
+                self.findings.fault_in_words(&shared.key("url"), &error.to_string());
                 None
             }
         }

@@ -1,0 +1,3 @@
+busy = math.max(busy, now + tonumber(ARGV[4]) + slack)
+store()
+return 1
