@@ -8,6 +8,7 @@
 //! | 4 | `caller_limit` | whether it is the caller's turn |
 //! | 5 | `arguments` | every argument against the compiled input schema |
 //! | 6 | `deadline` | ends the waiting, not a write |
+//! | 6a | `cache` | what is remembered of the tool, where it only reads; one question for all who ask the same |
 //! | 7 | `shielded` | the way to the system behind, with repeats (`retry`) around: |
 //! | 7a | `circuit` | whether the system behind is left in peace |
 //! | 7b | `upstream_limit` | waits for the call's turn, in a bounded queue |
@@ -17,15 +18,18 @@
 //!
 //! The caller's limit comes before the arguments: checking them is work as well. Arguments come before
 //! the turn and the place: a call that cannot succeed takes nobody's. The time in the queues counts
-//! against the deadline.
+//! against the deadline. An answer that the cache has takes no turn and no place, and is shaped already. A
+//! call that may have changed something tells the cache before it answers.
 
 mod arguments;
 mod audit;
+mod cache;
 mod caller_limit;
 mod circuit;
 mod concurrency;
 mod deadline;
 mod find;
+mod flights;
 mod invoke;
 mod limits;
 mod permit;
@@ -34,47 +38,63 @@ mod shape;
 mod shielded;
 mod upstream_limit;
 mod waiting;
+mod way;
 
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
-use crate::{AuditSink, Call, CallError, Catalog, Clock, Counters, Outcome, Randomness, Refusal, ShieldEvents};
+use crate::{
+    AuditSink, Cache, Call, CallError, Catalog, Clock, Counters, Entry, Outcome, Randomness, Refusal, ShieldEvents,
+};
 
 /// Runs calls. One for each endpoint, shared by all requests.
 pub struct Pipeline {
     clock: Arc<dyn Clock>,
     audit: Arc<dyn AuditSink>,
-    shield: shielded::Shield,
+    shield: Arc<shielded::Shield>,
     running: TaskTracker,
+    caching: Option<Arc<cache::Caching>>,
 }
 
 impl Pipeline {
     /// A pipeline that tells time by `clock` and writes down every call in `audit`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, audit: Arc<dyn AuditSink>) -> Self {
-        let shield = shielded::Shield::new(clock.clone());
-        Self { clock, audit, shield, running: TaskTracker::new() }
+        let shield = Arc::new(shielded::Shield::new(clock.clone()));
+        Self { clock, audit, shield, running: TaskTracker::new(), caching: None }
     }
 
     /// Counts limits where other replicas count as well. Without it, each process counts for itself.
     #[must_use]
-    pub fn with_counters(mut self, counters: Arc<dyn Counters>) -> Self {
-        self.shield.share_counters(counters);
-        self
+    pub fn with_counters(self, counters: Arc<dyn Counters>) -> Self {
+        self.with_shield(|shield| shield.share_counters(counters))
     }
 
     /// Tells `events` what happens on the way to systems behind.
     #[must_use]
-    pub fn with_shield_events(mut self, events: Arc<dyn ShieldEvents>) -> Self {
-        self.shield.tell(events);
-        self
+    pub fn with_shield_events(self, events: Arc<dyn ShieldEvents>) -> Self {
+        self.with_shield(|shield| shield.tell(events))
     }
 
     /// Draws the pauses between repeats from `randomness`, instead of the operating system's.
     #[must_use]
-    pub fn with_randomness(mut self, randomness: Arc<dyn Randomness>) -> Self {
-        self.shield.draw_from(randomness);
+    pub fn with_randomness(self, randomness: Arc<dyn Randomness>) -> Self {
+        self.with_shield(|shield| shield.draw_from(randomness))
+    }
+
+    /// Remembers answers of tools whose policy says so. Without it, every call reaches its source.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Cache) -> Self {
+        self.caching = Some(Arc::new(cache::Caching::new(cache, self.clock.clone())));
+        self
+    }
+
+    fn with_shield(mut self, change: impl FnOnce(&mut shielded::Shield)) -> Self {
+        // Nothing runs yet, so nobody else has it.
+        if let Some(shield) = Arc::get_mut(&mut self.shield) {
+            change(shield);
+        }
         self
     }
 
@@ -98,17 +118,35 @@ impl Pipeline {
             }
             call.max_result_bytes = entry.tool.policy.max_result_bytes;
             let deadline = deadline::Deadline::start(&*self.clock, &entry.tool.policy, &mut call);
-            deadline
-                .bound(entry, async {
-                    let invoke = invoke::Invoke { running: &self.running };
-                    let outcome = self.shield.call(&invoke, entry, &call, &|| record.reached()).await?;
-                    shape::shape(outcome, entry)
-                })
-                .await
+            let fallback = cache::Fallback::default();
+            let result = deadline.bound(entry, self.answer(entry, &call, (&record, &fallback))).await;
+            if let Some(caching) = self.caching.as_ref().filter(|_| result.is_err()) {
+                // Its time may be over while it goes on.
+                caching.changed(entry, &result).await;
+            }
+            fallback.instead_of(result, self.clock.now(), &record)
         }
         .await;
         record.close(&result);
         result
+    }
+
+    async fn answer(
+        &self,
+        entry: &Arc<Entry>,
+        call: &Call,
+        (record, fallback): (&audit::Open<'_>, &cache::Fallback),
+    ) -> Result<Outcome, CallError> {
+        let way = way::Way {
+            shield: self.shield.clone(),
+            running: self.running.clone(),
+            caching: self.caching.clone(),
+            entry: entry.clone(),
+        };
+        match (&self.caching, cache::policy(entry)) {
+            (Some(caching), Some(policy)) => caching.answer(&way, policy, call, (record, fallback)).await,
+            _ => way.go(call, &|| record.reached()).await,
+        }
     }
 
     /// Takes no more calls and waits until the running ones, those with effects that nobody

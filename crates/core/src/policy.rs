@@ -337,7 +337,7 @@ fn specificity(pattern: &str) -> (u8, usize) {
     }
 }
 
-fn matches(pattern: &str, address: &str) -> bool {
+pub(crate) fn matches(pattern: &str, address: &str) -> bool {
     if pattern == "default" {
         return true;
     }

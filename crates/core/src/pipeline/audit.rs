@@ -1,10 +1,13 @@
 //! Step 1. Every call leaves one record: refusals, panics and clients that went away included.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
-use crate::{AuditRecord, AuditSink, Call, CallError, Clock, Effect, Ending, Outcome, RequestId, Tool};
+use crate::{AuditRecord, AuditSink, CacheUse, Call, CallError, Clock, Effect, Ending, Outcome, RequestId, Tool};
 
 /// A record that is still open. Dropped without [`Open::close`], it says that the caller went away.
 pub(super) struct Open<'a> {
@@ -17,6 +20,7 @@ pub(super) struct Open<'a> {
     tool: String,
     effect: Option<Effect>,
     reached: std::sync::atomic::AtomicBool,
+    cache: Mutex<Option<CacheUse>>,
     ending: Option<Ending>,
 }
 
@@ -32,6 +36,7 @@ impl<'a> Open<'a> {
             tool: call.wire_name.clone(),
             effect: None,
             reached: false.into(),
+            cache: Mutex::default(),
             ending: None,
         }
     }
@@ -44,6 +49,11 @@ impl<'a> Open<'a> {
     /// From here on the source may have seen the call.
     pub(super) fn reached(&self) {
         self.reached.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// What the cache has to do with the call; the last word counts.
+    pub(super) fn cache(&self, use_: CacheUse) {
+        *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = Some(use_);
     }
 
     pub(super) fn close(mut self, result: &Result<Outcome, CallError>) {
@@ -81,6 +91,7 @@ impl Drop for Open<'_> {
             effect: self.effect,
             ending: self.ending.unwrap_or(Ending::Abandoned),
             took,
+            cache: *self.cache.lock().unwrap_or_else(PoisonError::into_inner),
         });
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
-use super::{circuit::Passage, concurrency::Place};
+use super::{cache::Caching, circuit::Passage, concurrency::Place};
 use crate::{Call, CallError, Entry, Fault, Outcome};
 
 /// What a call holds while its source runs, also when nobody waits for it any longer.
@@ -18,6 +18,8 @@ pub(super) struct Held {
 /// Runs sources.
 pub(super) struct Invoke<'a> {
     pub(super) running: &'a TaskTracker,
+    /// Is told of calls that may have changed something.
+    pub(super) caching: Option<&'a Arc<Caching>>,
 }
 
 /// A running source; dropped when nobody waits for it any longer.
@@ -37,13 +39,16 @@ impl Drop for Running {
 impl Invoke<'_> {
     pub(super) async fn run(&self, entry: &Arc<Entry>, call: &Call, held: Held) -> Result<Outcome, CallError> {
         let may_stop = entry.tool.effect.is_read();
-        let (entry, call) = (entry.clone(), call.clone());
+        let (entry, call, caching) = (entry.clone(), call.clone(), self.caching.cloned());
         let task = self.running.spawn(async move {
             let result = entry.source.call(&entry.tool.address.tool, &call).await;
             if let Some(passage) = held.passage {
                 passage.settle(&result);
             }
             drop(held.place);
+            if let Some(caching) = caching {
+                caching.changed(&entry, &result).await;
+            }
             result
         });
         let mut running = Running { task, may_stop };
