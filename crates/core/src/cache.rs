@@ -72,15 +72,16 @@ pub trait CacheStore: Send + Sync + 'static {
     /// It cannot be reached. What cannot be read is not there.
     async fn look(&self, tool: &str, key: &CacheKey) -> Result<Found, CacheLost>;
 
-    /// Remembers an answer that was asked for in this generation, for at most so long. It is found while
-    /// the generation lasts, and may be forgotten at any time.
+    /// Remembers an answer that was asked for in this generation of its tool, for at most so long. It is
+    /// found while the generation lasts, and may be forgotten at any time. Of a generation that is over,
+    /// nothing is remembered.
     ///
     /// # Errors
     /// It cannot be reached.
     async fn keep(
         &self,
-        key: &CacheKey,
-        generation: Generation,
+        tool: &str,
+        (key, generation): (&CacheKey, Generation),
         answer: Arc<Remembered>,
         time: Duration,
     ) -> Result<(), CacheLost>;

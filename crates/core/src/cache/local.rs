@@ -60,11 +60,15 @@ impl CacheStore for LocalCache {
 
     async fn keep(
         &self,
-        key: &CacheKey,
-        generation: Generation,
+        tool: &str,
+        (key, generation): (&CacheKey, Generation),
         answer: Arc<Remembered>,
         time: Duration,
     ) -> Result<(), CacheLost> {
+        // Between this and the insertion another one may begin; then it is never found.
+        if self.generation(tool) != generation {
+            return Ok(());
+        }
         let until = self.clock.now().checked_add(time).unwrap_or(Timestamp::MAX);
         // About what it takes in memory: JSON values are larger than their text.
         let bytes = u32::try_from(answer.to_bytes().len()).unwrap_or(u32::MAX).saturating_mul(3).saturating_add(512);

@@ -194,7 +194,8 @@ impl Caching {
             };
             if let (Some(found), Some((remembered, time))) = (found, remembered) {
                 // Of the generation before the question: a write since then has begun another one.
-                let kept = this.cache.store.keep(&key, found.generation, Arc::new(remembered), time).await;
+                let question = (&key, found.generation);
+                let kept = this.cache.store.keep(&tool, question, Arc::new(remembered), time).await;
                 if let Err(lost) = kept {
                     tracing::debug!(%tool, %lost, "not remembered");
                 }
