@@ -42,6 +42,14 @@ pub enum Place {
 }
 
 impl Credential {
+    /// Whether each caller has one of their own, so that answers are theirs as well.
+    pub(crate) const fn is_per_caller(&self) -> bool {
+        match self {
+            Self::None | Self::Fixed(_) => false,
+            Self::FromCaller => true,
+        }
+    }
+
     /// Puts the credential into a request, in the place of headers of the same name. Returns what
     /// takes it out of texts again.
     ///

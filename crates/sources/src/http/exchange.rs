@@ -5,11 +5,13 @@ use std::{sync::Arc, time::Duration};
 
 use bridgehead_core::{Call, CallError, Clock, Effect, Outcome, Secret};
 use bridgehead_outbound::{Client, Configured, Request};
+use http::StatusCode;
 
 use super::{
     answer::AnswerShape,
     credential::Credential,
     failure::{self, Context},
+    freshness,
 };
 
 /// How much longer than its deadline a call with effects may wait for its answer: nobody waits for
@@ -34,7 +36,8 @@ impl Exchange {
     /// Puts the credential in, sends the request, reads the answer.
     ///
     /// `effect` is the tool's: it decides whether a failure may be retried. Time-outs follow the
-    /// call's deadline.
+    /// call's deadline. Where the call has validators and the method allows it, it asks whether that
+    /// answer is still good.
     ///
     /// # Errors
     /// [`CallError::Upstream`] for everything that is not a success (2xx) that can be read. What
@@ -59,13 +62,18 @@ impl Exchange {
             clock: self.clock.as_ref(),
         };
         request.timeout = request.timeout.or_else(|| self.time_left(effect, call));
+        let (is_asked, method) = (freshness::ask(&mut request, call.validators.as_ref()), request.method.clone());
         let answer = match self.client.send(request).await {
             Ok(answer) => answer.read().await,
             Err(error) => Err(error),
         };
         let received = answer.map_err(|error| failure::of_transport(error, &context))?;
+        let freshness = || freshness::of(&received, &method, self.clock.now());
         if received.status.is_success() {
-            shape.outcome(&received, call.max_result_bytes, &context)
+            let outcome = shape.outcome(&received, call.max_result_bytes, &context)?;
+            Ok(Outcome { freshness: freshness(), ..outcome })
+        } else if received.status == StatusCode::NOT_MODIFIED && is_asked {
+            Ok(Outcome { freshness: freshness(), ..Outcome::default() })
         } else {
             Err(failure::of_answer(&received, &context).into())
         }

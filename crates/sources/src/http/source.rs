@@ -26,10 +26,11 @@ impl HttpSource {
         client: Client<Configured>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Vec<SourceFault>> {
-        let (plans, faults) = check::plans(&settings);
+        let (mut plans, faults) = check::plans(&settings);
         if !faults.is_empty() {
             return Err(faults);
         }
+        plans.iter_mut().for_each(|plan| plan.spec.per_caller = settings.credential.is_per_caller());
         let by_name = plans.iter().enumerate().map(|(index, plan)| (plan.spec.name.clone(), index)).collect();
         let HttpSettings { name, credential, secrets, .. } = settings;
         let exchange = Exchange { source: name, credential, secrets, client, clock };

@@ -57,8 +57,10 @@ impl OpenApiSource {
             return Err(faults);
         }
         let OpenApiSettings { name, credential, secrets, .. } = settings;
+        let mut operations = conversion.operations;
+        operations.iter_mut().for_each(|operation| operation.spec.per_caller = credential.is_per_caller());
         let exchange = Exchange { source: name, credential, secrets, client, clock };
-        Ok((Self { operations: conversion.operations, by_name, exchange }, conversion.reports))
+        Ok((Self { operations, by_name, exchange }, conversion.reports))
     }
 
     /// The operations behind the tools, in the description's order.

@@ -103,7 +103,8 @@ fn success(result: CallToolResult) -> Outcome {
         }
         _ => None,
     };
-    Outcome { structured, content, meta: result.meta.map(|meta| meta.0).unwrap_or_default() }
+    let meta = result.meta.map(|meta| meta.0).unwrap_or_default();
+    Outcome { structured, content, meta, ..Outcome::default() }
 }
 
 /// `None` for a kind of block that came after this was written.
