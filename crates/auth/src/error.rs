@@ -40,3 +40,9 @@ pub enum StoreError {
         what: String,
     },
 }
+
+impl From<StoreError> for bridgehead_core::EffectStoreError {
+    fn from(error: StoreError) -> Self {
+        Self::new(error)
+    }
+}

@@ -6,6 +6,7 @@
 
 mod audit_log;
 mod connect;
+mod effects;
 mod fetch;
 mod issuer;
 mod modes;
@@ -21,8 +22,8 @@ use bridgehead_auth::{
     Sessions, StoreError, SubjectBlocks, Trace, Users, Vault, issuer::IssuerSettingsError,
 };
 use bridgehead_core::{
-    AuditSink, Catalog, Clock, Endpoint, EndpointId, OsRandomness, Pipeline, Randomness, ScopeSet, Secret, SystemClock,
-    catalog::NamedSource,
+    AuditSink, Catalog, Clock, Endpoint, EndpointId, OsRandomness, Pipeline, Randomness, ScopeSet, Secret, Shield,
+    SystemClock, catalog::NamedSource,
 };
 use bridgehead_outbound::Net;
 use bridgehead_server::{
@@ -44,6 +45,7 @@ use crate::{
 };
 
 pub use audit_log::AuditLog;
+pub use effects::effects;
 pub use issuer::for_commands as issuer_for_commands;
 pub use signal::told_to_stop;
 
@@ -330,13 +332,14 @@ pub async fn compose(
         .as_ref()
         .map(|shared| Valkey::open(&shared.url, &shared.prefix, ambient.clock.clone()))
         .transpose()?;
-    let mut pipeline = Pipeline::new(ambient.clock.clone(), Arc::new(audit))
-        .with_shield_events(Arc::new(metrics.clone()))
-        .with_randomness(ambient.randomness.clone());
+    let mut shield =
+        Shield::default().with_events(Arc::new(metrics.clone())).with_randomness(ambient.randomness.clone());
     if let Some(shared) = &shared {
-        pipeline = pipeline.with_counters(Arc::new(shared.clone()));
+        shield = shield.with_counters(Arc::new(shared.clone()));
     }
     let id = EndpointId::main();
+    let effects = effects(&keyring, ambient, &id);
+    let pipeline = Pipeline::with_shield(ambient.clock.clone(), Arc::new(audit), shield).with_effects(effects);
     let endpoint =
         Arc::new(Endpoint::new(id.clone(), settings.name.clone(), settings.instructions.clone(), catalog, pipeline));
     let bound = bind(settings.server.listen).await?;
@@ -511,7 +514,8 @@ impl Composed {
                 issuer::sweep(&issuer, &*clock, &shutdown).await;
             }
         };
-        tokio::join!(bound.serve(app.clone(), tls.clone(), shutdown.clone()), admin, redirects, fresh, sweep);
+        let effects = effects::sweep(&*keyring.store.effects, &*clock, &shutdown);
+        tokio::join!(bound.serve(app.clone(), tls.clone(), shutdown.clone()), admin, redirects, fresh, sweep, effects);
         keyring.keys.settle().await;
         keyring.sessions.settle().await;
         keyring.trace.settle().await;

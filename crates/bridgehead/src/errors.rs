@@ -192,6 +192,10 @@ const fn form(code: OwnCode) -> &'static str {
         OwnCode::Internal => "JSON-RPC error -32603",
         OwnCode::InvalidArguments
         | OwnCode::CallerLacksClaim
+        | OwnCode::IdempotencyConflict
+        | OwnCode::IdempotencyUnavailable
+        | OwnCode::EffectInDoubt
+        | OwnCode::AnswerNotKept
         | OwnCode::RateLimited
         | OwnCode::Busy
         | OwnCode::CircuitOpen

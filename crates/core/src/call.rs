@@ -1,6 +1,6 @@
 //! One `tools/call` on its way through the pipeline.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -27,6 +27,12 @@ impl RequestId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// A key for the system behind that no other request has, in the form of [`EffectId::upstream_key`].
+    #[must_use]
+    pub fn upstream_key(&self) -> String {
+        uuid(&self.0)
     }
 }
 
@@ -63,11 +69,41 @@ impl EffectId {
         (text.len() == 64 && text.bytes().all(legal)).then(|| Self(Arc::from(text)))
     }
 
+    /// The id that a SHA-256 digest makes.
+    #[must_use]
+    pub(crate) fn from_digest(digest: &[u8; 32]) -> Self {
+        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The key that the system behind is given: a UUID of version 4 (RFC 9562 §5.4) whose random bits are
+    /// the first ones of the id. Many APIs take nothing else, and some no more than 40 characters.
+    #[must_use]
+    pub fn upstream_key(&self) -> String {
+        uuid(&self.0)
+    }
+}
+
+/// The first 32 hexadecimal digits in the form of a UUID of version 4.
+fn uuid(digits: &str) -> String {
+    let mut text = String::with_capacity(36);
+    for (index, digit) in digits.chars().take(32).enumerate() {
+        if matches!(index, 8 | 12 | 16 | 20) {
+            text.push('-');
+        }
+        text.push(match index {
+            12 => '4',
+            // The variant: the upper two of its four bits are 10.
+            16 => char::from_digit(digit.to_digit(16).unwrap_or_default() & 0b0011 | 0b1000, 16).unwrap_or('8'),
+            _ => digit,
+        });
+    }
+    text
 }
 
 impl fmt::Display for EffectId {
@@ -83,9 +119,11 @@ pub struct ClaimedEffect {
     pub id: EffectId,
     /// SHA-256 of the arguments as canonical JSON (RFC 8785), without the key.
     pub digest: [u8; 32],
-    /// The header in which the system behind takes a key of its own; its value is the id. `None`
-    /// where it takes none.
+    /// The header in which the system behind takes a key of its own; its value is
+    /// [`EffectId::upstream_key`]. `None` where it takes none.
     pub upstream_header: Option<Arc<str>>,
+    /// How long the effect is remembered here, from the end of its call.
+    pub retention: Duration,
 }
 
 /// What a running call may tell its client before it ends.
@@ -139,6 +177,9 @@ pub struct Call {
     pub wire_name: String,
     /// The arguments: one flat object. Checked against the input schema before a source sees them.
     pub arguments: Map<String, Value>,
+    /// The idempotency key that came beside the arguments (`_meta`), as the client gave it. One within
+    /// the arguments is the same; the pipeline takes it out of there before a source sees them.
+    pub idempotency_key: Option<String>,
     /// When the answer is no longer wanted. Set by the pipeline from the tool's policy.
     pub deadline: Option<Timestamp>,
     /// How many bytes of JSON the answer may have. Set by the pipeline from the tool's policy.
@@ -171,6 +212,7 @@ impl Call {
             caller,
             wire_name: wire_name.into(),
             arguments,
+            idempotency_key: None,
             deadline: None,
             max_result_bytes: usize::MAX,
             effect: None,
@@ -190,5 +232,19 @@ impl fmt::Debug for Call {
             .field("subject", &self.caller.subject)
             .field("tool", &self.wire_name)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Validators of version 4 take it, and two ids of which one bit differs stay apart.
+    #[test]
+    fn the_key_for_the_system_behind_is_a_uuid() {
+        let key = |digits: &str| EffectId::parse(&digits.repeat(16)).unwrap().upstream_key();
+        assert_eq!(key("0123"), "01230123-0123-4123-8123-012301230123");
+        assert_eq!(key("ffff"), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(key("c0de"), "c0dec0de-c0de-40de-80de-c0dec0dec0de");
     }
 }

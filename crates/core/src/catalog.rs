@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Policies, Policy, Source, Tool, ToolAddress, ToolSpec, WireName, cache,
+    effects::parameter,
     policy::matches,
     schema::{Schema, omitted_property},
 };
@@ -25,7 +26,7 @@ pub struct NamedSource {
 pub struct Entry {
     /// What it is.
     pub tool: Tool,
-    /// Its compiled input schema.
+    /// The input schema of its source, compiled: without the parameter for an idempotency key.
     pub input: Schema,
     /// Its compiled output schema, where it has one.
     pub output: Option<Schema>,
@@ -155,6 +156,10 @@ fn entry(
     }
     let digest = digest(&spec, &policy);
     let input = Schema::compile_input(&spec.input_schema).map_err(|e| faults.push(format!("input schema: {e}"))).ok();
+    let key = parameter::of(&spec, &policy).unwrap_or_else(|message| {
+        faults.push(message);
+        None
+    });
     let output_schema = spec.output_schema.map(with_omitted);
     if output_schema.as_ref().is_some_and(|schema| schema.get("type").and_then(Value::as_str) != Some("object")) {
         faults.push("the output schema's root must be `type: object`. Wrap the result in an object.".into());
@@ -165,18 +170,27 @@ fn entry(
     match (wire_name, input) {
         (Some(wire_name), Some(input)) if faults.is_empty() => Ok(Entry {
             tool: Tool {
-                policy,
                 address: address.clone(),
                 wire_name,
                 title: spec.title,
                 description: spec.description,
-                input_schema: Arc::new(spec.input_schema),
+                input_schema: Arc::new(match key {
+                    Some(key) => parameter::publish(spec.input_schema, key, &policy),
+                    None => spec.input_schema,
+                }),
                 output_schema: output_schema.map(Arc::new),
                 effect: spec.effect,
                 idempotent: spec.idempotent,
                 open_world: spec.open_world,
                 per_caller: spec.per_caller,
                 scope: spec.scope.unwrap_or_else(|| spec.effect.default_scope().to_owned()),
+                key,
+                upstream_idempotency_header: policy
+                    .upstream_idempotency_header
+                    .clone()
+                    .or(spec.upstream_idempotency_header)
+                    .filter(|_| named.source.recovery(&address.tool).sends_key),
+                policy,
             },
             input,
             output,

@@ -12,6 +12,8 @@ use serde_json::{Map, Value, json};
 
 pub use code::{Blame, OwnCode, UpstreamCode};
 
+use crate::{EffectId, Verdict};
+
 type Cause = Arc<dyn Error + Send + Sync>;
 
 /// One thing wrong with the arguments.
@@ -85,6 +87,18 @@ pub enum Refusal {
         /// When a retry makes sense.
         retry_after: Duration,
     },
+    /// The idempotency key was used before, with other arguments.
+    #[error(
+        "This idempotency key stands for an earlier call of `{tool}` with other arguments. Repeat that call with the \
+         arguments that it had, or use a new key for a new effect."
+    )]
+    IdempotencyConflict {
+        /// Wire name of the tool.
+        tool: String,
+    },
+    /// The idempotency key could not be claimed.
+    #[error("The idempotency key could not be written down, so nothing was sent. Try again with the same key.")]
+    IdempotencyUnavailable,
     /// The server is shutting down.
     #[error("The server is restarting. Try again in a few seconds.")]
     ShuttingDown,
@@ -121,6 +135,10 @@ pub struct UpstreamFailure {
     pub retry_after: Option<Duration>,
     /// What the system behind said, in structured form.
     pub details: Option<Value>,
+    /// What it says of the effect that the call was to have; starts as the code says.
+    pub verdict: Verdict,
+    /// Whether it was answered to an earlier call with the same idempotency key.
+    pub replayed: bool,
     /// For the log alone.
     pub cause: Option<Cause>,
 }
@@ -135,6 +153,8 @@ impl UpstreamFailure {
             retryable: code.retryable(),
             retry_after: None,
             details: None,
+            verdict: code.verdict(),
+            replayed: false,
             cause: None,
         }
     }
@@ -161,6 +181,14 @@ impl UpstreamFailure {
         self
     }
 
+    /// Says what is known of the effect, whatever the code says in general: a change that was rolled
+    /// back is [`Verdict::Undone`] also where its time was up.
+    #[must_use]
+    pub const fn with_verdict(mut self, verdict: Verdict) -> Self {
+        self.verdict = verdict;
+        self
+    }
+
     /// Adds what the system behind said, in structured form.
     #[must_use]
     pub fn with_details(mut self, details: Value) -> Self {
@@ -178,6 +206,46 @@ impl fmt::Display for UpstreamFailure {
 impl Error for UpstreamFailure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+/// A call with an idempotency key of which nobody knows whether it took effect.
+#[derive(Debug, Clone)]
+pub struct InDoubt {
+    /// Names the effect.
+    pub effect: EffectId,
+    /// Wire name of the tool.
+    pub tool: String,
+    /// Whether the same call with the same key may bring certainty: the source can find out, or the
+    /// system behind knows the key.
+    pub can_be_resolved: bool,
+    /// How the call ended; `None` where it ended elsewhere, without a word.
+    pub cause: Option<CallError>,
+}
+
+impl fmt::Display for InDoubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tool = &self.tool;
+        match &self.cause {
+            Some(CallError::Internal(_)) => write!(
+                f,
+                "It is not known whether `{tool}` took effect: something went wrong inside the server after the call was sent."
+            )?,
+            Some(cause) => write!(f, "It is not known whether `{tool}` took effect. {cause}")?,
+            None => write!(
+                f,
+                "It is not known whether `{tool}` took effect: the call was sent, and the server that sent it was gone \
+                 before an answer came."
+            )?,
+        }
+        f.write_str(
+            " Look at what it should have changed, and do not call it with a new idempotency key before you know.",
+        )?;
+        f.write_str(if self.can_be_resolved {
+            " The same call with the same key is safe: it finds out, and never does it twice."
+        } else {
+            " The same call with the same key is safe: it is answered like this until an answer comes, and is not sent again."
+        })
     }
 }
 
@@ -226,6 +294,14 @@ pub enum CallError {
     /// The system behind failed.
     #[error(transparent)]
     Upstream(Box<UpstreamFailure>),
+    /// Nobody knows whether the call took effect.
+    #[error("{0}")]
+    InDoubt(Box<InDoubt>),
+    /// A call with the same idempotency key took effect, and its answer cannot be given again.
+    #[error(
+        "The call with this idempotency key took effect. Its answer cannot be given again: look at what it has changed."
+    )]
+    AnswerNotKept,
     /// The client cancelled or went away.
     #[error("The call was cancelled.")]
     Cancelled,
@@ -259,7 +335,11 @@ impl CallError {
             Self::Refused(Refusal::Busy { .. }) => OwnCode::Busy,
             Self::Refused(Refusal::CircuitOpen { .. }) => OwnCode::CircuitOpen,
             Self::Refused(Refusal::LimitsLost { .. }) => OwnCode::LimitsUnavailable,
+            Self::Refused(Refusal::IdempotencyConflict { .. }) => OwnCode::IdempotencyConflict,
+            Self::Refused(Refusal::IdempotencyUnavailable) => OwnCode::IdempotencyUnavailable,
             Self::Refused(Refusal::ShuttingDown) => OwnCode::ShuttingDown,
+            Self::InDoubt(_) => OwnCode::EffectInDoubt,
+            Self::AnswerNotKept => OwnCode::AnswerNotKept,
             Self::Cancelled => OwnCode::Cancelled,
             Self::Internal(_) => OwnCode::Internal,
         })
@@ -278,6 +358,7 @@ impl CallError {
     #[must_use]
     pub const fn retryable(&self) -> bool {
         match self.kind() {
+            Kind::Own(OwnCode::EffectInDoubt) => matches!(self, Self::InDoubt(doubt) if doubt.can_be_resolved),
             Kind::Own(code) => code.retryable(),
             Kind::Upstream(failure) => failure.retryable,
         }
@@ -293,9 +374,10 @@ impl CallError {
                 | Refusal::CircuitOpen { retry_after, .. }
                 | Refusal::LimitsLost { retry_after },
             ) => Some(*retry_after),
-            Self::Refused(Refusal::ShuttingDown) => Some(Duration::from_secs(5)),
+            Self::Refused(Refusal::ShuttingDown | Refusal::IdempotencyUnavailable) => Some(Duration::from_secs(5)),
+            Self::InDoubt(doubt) if doubt.can_be_resolved => Some(Duration::from_secs(5)),
             Self::Upstream(failure) => failure.retry_after,
-            Self::Refused(_) | Self::Cancelled | Self::Internal(_) => None,
+            Self::Refused(_) | Self::InDoubt(_) | Self::AnswerNotKept | Self::Cancelled | Self::Internal(_) => None,
         }
     }
 
@@ -309,6 +391,11 @@ impl CallError {
             Self::Refused(Refusal::NotPermitted { needed, .. }) => Some(json!({ "scope": needed })),
             Self::Refused(Refusal::LacksClaim { claim, .. }) => Some(json!({ "claim": claim })),
             Self::Upstream(failure) => failure.details.clone(),
+            Self::InDoubt(doubt) => Some(json!({
+                "effect_id": doubt.effect.as_str(),
+                "cause": doubt.cause.as_ref().map(Self::code),
+                "upstream": doubt.cause.as_ref().and_then(Self::details),
+            })),
             _ => None,
         }
     }

@@ -6,121 +6,107 @@
 //! | 2 | `find` | the tool of that name |
 //! | 3 | `permit` | whether the caller has the tool's scope |
 //! | 4 | `caller_limit` | whether it is the caller's turn |
-//! | 5 | `arguments` | every argument against the compiled input schema |
+//! | 5 | `arguments` | takes the idempotency key out; every argument against the compiled input schema |
 //! | 6 | `deadline` | ends the waiting, not a write |
 //! | 6a | `cache` | what is remembered of the tool, where it only reads; one question for all who ask the same |
-//! | 7 | `shielded` | the way to the system behind, with repeats (`retry`) around: |
-//! | 7a | `circuit` | whether the system behind is left in peace |
-//! | 7b | `upstream_limit` | waits for the call's turn, in a bounded queue |
-//! | 7c | `concurrency` | waits for a place, in a bounded queue |
-//! | 7d | `invoke` | the source, in a task of its own |
-//! | 8 | `shape` | the size limit, the output schema |
+//! | 7 | `claim` | one effect for each idempotency key: claims it, waits for who has it, or replays its answer |
+//! | 8 | `dispatch` | the way to the system behind, with repeats (`retry`) around: |
+//! | 8a | `circuit` | whether the system behind is left in peace |
+//! | 8b | `upstream_limit` | waits for the call's turn, in a bounded queue |
+//! | 8c | `concurrency` | waits for a place, in a bounded queue |
+//! | 8d | `invoke` | the source, in a task of its own |
+//! | 9 | `shape` | the size limit, the output schema |
 //!
 //! The caller's limit comes before the arguments: checking them is work as well. Arguments come before
 //! the turn and the place: a call that cannot succeed takes nobody's. The time in the queues counts
-//! against the deadline. An answer that the cache has takes no turn and no place, and is shaped already. A
-//! call that may have changed something tells the cache before it answers.
+//! against the deadline. What step 7 has claimed it settles behind step 9, and a refusal on the way there
+//! releases it. Between 8c and 8d stands the [`gate`]: what has passed it may have been sent. An answer
+//! that the cache has takes no turn and no place, and is shaped already; a call that may have changed
+//! something tells the cache before it answers.
 
 mod arguments;
 mod audit;
 mod cache;
 mod caller_limit;
 mod circuit;
+mod claim;
 mod concurrency;
 mod deadline;
+mod dispatch;
 mod find;
 mod flights;
+mod gate;
 mod invoke;
 mod limits;
 mod permit;
 mod retry;
 mod shape;
-mod shielded;
 mod upstream_limit;
 mod waiting;
 mod way;
 
 use std::sync::Arc;
 
-use tokio_util::task::TaskTracker;
+use self::{claim::Claims, dispatch::Dispatch};
+use crate::{AuditSink, Call, CallError, Catalog, Clock, Entry, Fault, IdempotencyKey, Outcome, Refusal};
 
-use crate::{
-    AuditSink, Cache, Call, CallError, Catalog, Clock, Counters, Entry, Outcome, Randomness, Refusal, ShieldEvents,
-};
+pub use claim::Effects;
+pub use dispatch::Shield;
 
 /// Runs calls. One for each endpoint, shared by all requests.
 pub struct Pipeline {
     clock: Arc<dyn Clock>,
     audit: Arc<dyn AuditSink>,
-    shield: Arc<shielded::Shield>,
-    running: TaskTracker,
-    caching: Option<Arc<cache::Caching>>,
+    dispatch: Arc<Dispatch>,
+    claims: Option<Arc<Claims>>,
 }
 
 impl Pipeline {
     /// A pipeline that tells time by `clock` and writes down every call in `audit`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, audit: Arc<dyn AuditSink>) -> Self {
-        let shield = Arc::new(shielded::Shield::new(clock.clone()));
-        Self { clock, audit, shield, running: TaskTracker::new(), caching: None }
+        Self::with_shield(clock, audit, Shield::default())
     }
 
-    /// Counts limits where other replicas count as well. Without it, each process counts for itself.
+    /// The same, with what stands between callers and the systems behind.
     #[must_use]
-    pub fn with_counters(self, counters: Arc<dyn Counters>) -> Self {
-        self.with_shield(|shield| shield.share_counters(counters))
+    pub fn with_shield(clock: Arc<dyn Clock>, audit: Arc<dyn AuditSink>, shield: Shield) -> Self {
+        let dispatch = Arc::new(Dispatch::new(clock.clone(), shield));
+        Self { clock, audit, dispatch, claims: None }
     }
 
-    /// Tells `events` what happens on the way to systems behind.
+    /// Keeps one effect for each idempotency key. Without it, calls with a key are refused.
     #[must_use]
-    pub fn with_shield_events(self, events: Arc<dyn ShieldEvents>) -> Self {
-        self.with_shield(|shield| shield.tell(events))
-    }
-
-    /// Draws the pauses between repeats from `randomness`, instead of the operating system's.
-    #[must_use]
-    pub fn with_randomness(self, randomness: Arc<dyn Randomness>) -> Self {
-        self.with_shield(|shield| shield.draw_from(randomness))
-    }
-
-    /// Remembers answers of tools whose policy says so. Without it, every call reaches its source.
-    #[must_use]
-    pub fn with_cache(mut self, cache: Cache) -> Self {
-        self.caching = Some(Arc::new(cache::Caching::new(cache, self.clock.clone())));
-        self
-    }
-
-    fn with_shield(mut self, change: impl FnOnce(&mut shielded::Shield)) -> Self {
-        // Nothing runs yet, so nobody else has it.
-        if let Some(shield) = Arc::get_mut(&mut self.shield) {
-            change(shield);
-        }
+    pub fn with_effects(mut self, effects: Effects) -> Self {
+        self.claims = Some(Arc::new(Claims::new(effects, self.dispatch.clone())));
         self
     }
 
     /// Runs one call against a catalog snapshot.
     ///
     /// Dropping the future ends the waiting. A read is then dropped as well; a call with effects
-    /// goes on to its end in a task of its own, and [`Pipeline::drain`] waits for it.
+    /// goes on to its end in a task of its own once it was sent, and [`Pipeline::drain`] waits for it.
     ///
     /// # Errors
     /// Why the call did not succeed, by blame.
     pub async fn run(&self, catalog: &Catalog, mut call: Call) -> Result<Outcome, CallError> {
-        let mut record = audit::Open::new(&*self.audit, self.clock.clone(), &call);
+        let gate = gate::CloseOnDrop::default();
+        let mut record = audit::Open::new(&*self.audit, self.clock.clone(), &call, gate.0.clone());
         let result = async {
             let entry = find::find(catalog, &call)?;
             record.found(&entry.tool);
             permit::permit(&call, entry)?;
-            self.shield.caller_may(&call, entry).await?;
-            arguments::check(&mut call, entry)?;
-            if self.running.is_closed() {
+            self.dispatch.caller_may(&call, entry).await?;
+            let key = arguments::check(&mut call, entry)?;
+            if self.dispatch.running.is_closed() {
                 return Err(Refusal::ShuttingDown.into());
             }
             call.max_result_bytes = entry.tool.policy.max_result_bytes;
             let deadline = deadline::Deadline::start(&*self.clock, &entry.tool.policy, &mut call);
             let fallback = cache::Fallback::default();
-            let result = deadline.bound(entry, self.answer(entry, &call, (&record, &fallback))).await;
-            if let Some(caching) = self.caching.as_ref().filter(|_| result.is_err()) {
+            let waiting = cache::Waiting { record: &record, gate: &gate.0, fallback: &fallback };
+            let result = deadline.bound(entry, &gate.0, self.answer(entry, call, key, waiting)).await;
+            if let Some(caching) = self.dispatch.caching.as_ref().filter(|_| result.is_err()) {
                 // Its time may be over while it goes on.
                 caching.changed(entry, &result).await;
             }
@@ -134,26 +120,28 @@ impl Pipeline {
     async fn answer(
         &self,
         entry: &Arc<Entry>,
-        call: &Call,
-        (record, fallback): (&audit::Open<'_>, &cache::Fallback),
+        call: Call,
+        key: Option<IdempotencyKey>,
+        waiting: cache::Waiting<'_>,
     ) -> Result<Outcome, CallError> {
-        let way = way::Way {
-            shield: self.shield.clone(),
-            running: self.running.clone(),
-            caching: self.caching.clone(),
-            entry: entry.clone(),
-        };
-        match (&self.caching, cache::policy(entry)) {
-            (Some(caching), Some(policy)) => caching.answer(&way, policy, call, (record, fallback)).await,
-            _ => way.go(call, &|| record.reached()).await,
+        match (key, &self.claims) {
+            (Some(key), Some(claims)) => claims.once(entry, call, &key, waiting.gate).await,
+            (Some(_), None) => Err(Fault::new("keeping one effect for one key, without a store for it").into()),
+            (None, _) => {
+                let way = way::Way { dispatch: self.dispatch.clone(), entry: entry.clone() };
+                match (&self.dispatch.caching, cache::policy(entry)) {
+                    (Some(caching), Some(policy)) => caching.answer(&way, policy, &call, waiting).await,
+                    _ => way.go(&call, waiting.gate).await,
+                }
+            }
         }
     }
 
     /// Takes no more calls and waits until the running ones, those with effects that nobody
     /// waits for included, have ended.
     pub async fn drain(&self) {
-        self.running.close();
-        self.running.wait().await;
+        self.dispatch.running.close();
+        self.dispatch.running.wait().await;
     }
 }
 

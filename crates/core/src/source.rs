@@ -15,6 +15,16 @@ pub enum Resolution {
     Unknown,
 }
 
+/// What a source can do about an effect whose call ended without a definite answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// It sends [`ClaimedEffect::id`] in the header that [`ClaimedEffect::upstream_header`] names, so that
+    /// the system behind knows a repeat for one.
+    pub sends_key: bool,
+    /// [`Source::resolve`] finds out what became of effects.
+    pub resolves: bool,
+}
+
 /// Where tools come from: a database, functions, an API.
 ///
 /// A source is asked for its tools when a catalog is built, and is called only with arguments
@@ -44,6 +54,11 @@ pub trait Source: Send + Sync + 'static {
     /// Why a call of this caller would not get as far as to the system behind.
     async fn shows(&self, _tool: &str, _caller: &Caller) -> Result<Option<String>, CallError> {
         Ok(None)
+    }
+
+    /// What the source can do when a call of `tool` ends without a definite answer.
+    fn recovery(&self, _tool: &str) -> Recovery {
+        Recovery::default()
     }
 
     /// What became of an effect whose call ended without a definite answer (a crash, a lost

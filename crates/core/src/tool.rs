@@ -111,6 +111,16 @@ impl fmt::Display for WireName {
     }
 }
 
+/// The parameter that takes the idempotency key of a call. It is published with the others, and never
+/// reaches the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyParameter {
+    /// Its name: `idempotency_key`, unless the tool has a parameter of that name itself.
+    pub name: &'static str,
+    /// Whether the tool is not called without it.
+    pub required: bool,
+}
+
 /// A tool as it is served: checked, named and with its policy.
 #[derive(Debug, Clone)]
 pub struct Tool {
@@ -122,7 +132,7 @@ pub struct Tool {
     pub title: Option<String>,
     /// All that an agent sees of it.
     pub description: String,
-    /// As [`ToolSpec::input_schema`].
+    /// As [`ToolSpec::input_schema`], with the parameter for an idempotency key.
     pub input_schema: Arc<Map<String, Value>>,
     /// As [`ToolSpec::output_schema`], with the optional member `_omitted`.
     pub output_schema: Option<Arc<Map<String, Value>>>,
@@ -136,6 +146,10 @@ pub struct Tool {
     pub scope: String,
     /// As [`ToolSpec::per_caller`].
     pub per_caller: bool,
+    /// The parameter in which a call takes an idempotency key; `None` where it takes none.
+    pub key: Option<KeyParameter>,
+    /// The header in which the system behind takes a key of its own, where the source sends it.
+    pub upstream_idempotency_header: Option<Arc<str>>,
     /// Time-outs and limits.
     pub policy: Policy,
 }

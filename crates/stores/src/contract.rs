@@ -1,11 +1,12 @@
 //! What every store has to keep. A store's own tests call [`key_store`], [`subject_store`],
-//! [`people_stores`], [`trace_store`], [`issuer_store`] and [`certificate_store`] with a way to make an
+//! [`people_stores`], [`trace_store`], [`issuer_store`], [`certificate_store`] and [`effect_store`] with a way to make an
 //! empty one, and whatever counts calls [`counters()`]; a broken promise is a failed assertion.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite of assertions, which no shipped code calls")]
 
 mod certificates;
 mod counters;
+mod effects;
 mod issuer;
 mod people;
 mod subjects;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 
 pub use certificates::certificate_store;
 pub use counters::counters;
+pub use effects::effect_store;
 pub use issuer::issuer_store;
 pub use people::people_stores;
 pub use subjects::subject_store;
@@ -179,12 +181,13 @@ async fn a_use_never_moves_back(store: &dyn KeyStore) -> Result<(), StoreError> 
 }
 
 /// Runs `attempt` in [`CROWD`] tasks at once and collects what came of it.
-async fn crowd<S, T, Attempt, Tried>(store: &Arc<S>, attempt: Attempt) -> Result<Vec<T>, StoreError>
+async fn crowd<S, T, E, Attempt, Tried>(store: &Arc<S>, attempt: Attempt) -> Result<Vec<T>, E>
 where
     S: ?Sized,
     T: Send + 'static,
+    E: Send + 'static,
     Attempt: Fn(Arc<S>, usize) -> Tried,
-    Tried: Future<Output = Result<T, StoreError>> + Send + 'static,
+    Tried: Future<Output = Result<T, E>> + Send + 'static,
 {
     let tasks: Vec<_> = (0..CROWD).map(|number| tokio::spawn(attempt(store.clone(), number))).collect();
     let mut results = Vec::new();

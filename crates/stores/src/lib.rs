@@ -1,5 +1,5 @@
 //! Where state lives: [`memory`], [`sqlite`] and [`postgres`], behind the traits of
-//! `bridgehead-auth`; and [`valkey`], for what replicas share in passing.
+//! `bridgehead-auth` and `bridgehead-core`; and [`valkey`], for what replicas share in passing.
 //!
 //! [`Store`] is what a composed app holds; which kind it is, only [`Store::open`] knows. Each
 //! kind passes the same suite (`contract`, with the feature of that name).
@@ -7,6 +7,7 @@
 mod certificate_row;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod effect_row;
 mod issuer_row;
 mod key_row;
 pub mod memory;
@@ -23,6 +24,8 @@ use std::sync::Arc;
 use bridgehead_auth::{
     CertificateStore, IssuerStore, KeyStore, SessionStore, StoreError, SubjectStore, TraceStore, UserStore,
 };
+
+use bridgehead_core::EffectStore;
 
 pub use memory::Memory;
 pub use postgres::Postgres;
@@ -46,6 +49,9 @@ pub struct Store {
     pub issuer: Arc<dyn IssuerStore>,
     /// What replicas share to get a certificate.
     pub certificates: Arc<dyn CertificateStore>,
+    /// What became of calls with an idempotency key. Answers are kept as they are given: whoever does
+    /// not want them in clear seals them before.
+    pub effects: Arc<dyn EffectStore>,
     backend: Backend,
 }
 
@@ -94,7 +100,14 @@ impl Store {
 
     fn of<S>(shared: Arc<S>, backend: Backend) -> Self
     where
-        S: KeyStore + SubjectStore + UserStore + SessionStore + TraceStore + IssuerStore + CertificateStore,
+        S: KeyStore
+            + SubjectStore
+            + UserStore
+            + SessionStore
+            + TraceStore
+            + IssuerStore
+            + CertificateStore
+            + EffectStore,
     {
         Self {
             keys: shared.clone(),
@@ -103,7 +116,8 @@ impl Store {
             sessions: shared.clone(),
             trace: shared.clone(),
             issuer: shared.clone(),
-            certificates: shared,
+            certificates: shared.clone(),
+            effects: shared,
             backend,
         }
     }

@@ -1,6 +1,7 @@
 //! A store that forgets everything when the process ends: for trying out and for tests.
 
 mod certificates;
+mod effects;
 mod issuer;
 mod people;
 mod trace;
@@ -15,6 +16,7 @@ use bridgehead_auth::{
     Denial, DeniedSubject, Insertion, KeyId, KeyRecord, KeyStore, Readmission, Revocation, StoreError, SubjectStore,
     TraceEvent, keys::to_microsecond,
 };
+use bridgehead_core::effects::EffectTable;
 use jiff::Timestamp;
 
 /// Everything in maps behind one lock each.
@@ -26,6 +28,7 @@ pub struct Memory {
     trace: Mutex<Vec<TraceEvent>>,
     issuer: Mutex<issuer::Tables>,
     acme: Mutex<certificates::Acme>,
+    effects: Mutex<EffectTable>,
 }
 
 impl Memory {
@@ -129,6 +132,7 @@ mod tests {
     use std::{future::ready, sync::Arc};
 
     use bridgehead_auth::{CertificateStore, IssuerStore, TraceStore};
+    use bridgehead_core::EffectStore;
 
     use super::*;
 
@@ -143,5 +147,7 @@ mod tests {
         crate::contract::issuer_store(make).await.unwrap();
         let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn CertificateStore>));
         crate::contract::certificate_store(make).await.unwrap();
+        let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn EffectStore>));
+        crate::contract::effect_store(make).await.unwrap();
     }
 }

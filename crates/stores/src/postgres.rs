@@ -3,6 +3,7 @@
 //! may be one that other programs use too.
 
 mod certificates;
+mod effects;
 mod error;
 mod issuer;
 mod keys;

@@ -2,6 +2,7 @@
 //! open at once (`bridgehead keys` beside a running server); it is not for a network drive.
 
 mod certificates;
+mod effects;
 mod error;
 mod issuer;
 mod keys;

@@ -15,7 +15,7 @@ use bridgehead_auth::{
     CertificateStore, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, StoreError,
     SubjectStore, TraceStore,
 };
-use bridgehead_core::{EndpointId, ScopeSet, Secret};
+use bridgehead_core::{EffectStore, EndpointId, ScopeSet, Secret};
 use bridgehead_harness::postgres::{Database, PASSWORD};
 use bridgehead_stores::{Postgres, Store, StoreUrl, contract};
 use futures_util::future::join_all;
@@ -56,6 +56,8 @@ async fn postgres_keeps_the_contract() {
     let make =
         || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn CertificateStore>) };
     contract::certificate_store(make).await.unwrap();
+    let make = || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn EffectStore>) };
+    contract::effect_store(make).await.unwrap();
 }
 
 /// H1: two replicas of one release start at the same moment.

@@ -7,6 +7,11 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
 /// The password, which the tests look for where it must not be.
 pub const PASSWORD: &str = "hunter2-valkey";
 
@@ -48,6 +53,16 @@ impl Valkey {
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://:{PASSWORD}@127.0.0.1:{}/0", self.port)
+    }
+
+    /// From now on the server takes questions and does not answer.
+    pub async fn hang(&self) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("a server");
+        let commands = format!("AUTH {PASSWORD}\r\nCLIENT PAUSE 600000 ALL\r\n");
+        stream.write_all(commands.as_bytes()).await.expect("a connection");
+        let mut answers = [0; "+OK\r\n+OK\r\n".len()];
+        stream.read_exact(&mut answers).await.expect("answers");
+        assert_eq!(answers, *b"+OK\r\n+OK\r\n");
     }
 
     /// Kills the server; what it counted is gone. Returns when nobody listens any longer.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use bridgehead_core::{AuditSink, Call, Caller, Claims, Content, Pipeline, Presented, RequestId, ScopeSet, SignIn};
+use bridgehead_core::{
+    AuditSink, Call, Caller, Claims, Content, EndpointId, KeyParameter, Pipeline, Presented, RequestId, ScopeSet,
+    SignIn,
+};
 use serde_json::{Map, Value};
 
 use super::{ConfigOption, Exit, Failure, Outcome, load, output, tools};
@@ -24,6 +27,9 @@ pub(super) struct Args {
     /// What a token would say of them beside their name, as one JSON object.
     #[arg(long, value_name = "OBJECT")]
     claims: Option<String>,
+    /// Names the one effect that this call is meant to have; the same call with the same key does it no second time.
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
     #[command(flatten)]
     config: ConfigOption,
 }
@@ -43,11 +49,25 @@ pub(super) async fn run(args: Args) -> Outcome {
         claims: Claims::new(claims),
     };
     let request_id = RequestId::generate(&*ambient.randomness);
-    let call = Call::new(request_id.clone(), Arc::new(caller), tool.wire_name.as_str(), arguments);
+    let mut call = Call::new(request_id.clone(), Arc::new(caller), tool.wire_name.as_str(), arguments);
+    call.idempotency_key.clone_from(&args.idempotency_key);
     let audit: Arc<dyn AuditSink> = Arc::new(AuditLog);
     let pipeline = Pipeline::new(ambient.clock.clone(), audit);
+    // A call without a key needs no store.
+    let has_key =
+        |parameter: KeyParameter| args.idempotency_key.is_some() || call.arguments.contains_key(parameter.name);
+    let (pipeline, store) = if tool.key.is_some_and(has_key) {
+        let keyring = compose::keyring(&loaded.settings, &ambient).await?;
+        let effects = compose::effects(&keyring, &ambient, &EndpointId::main());
+        (pipeline.with_effects(effects), Some(keyring.store))
+    } else {
+        (pipeline, None)
+    };
     let result = pipeline.run(&catalog, call).await;
     pipeline.drain().await;
+    if let Some(store) = store {
+        store.close().await;
+    }
     for named in catalog.sources() {
         named.source.close().await;
     }

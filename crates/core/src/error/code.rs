@@ -1,6 +1,8 @@
 //! The closed list of codes that a failed call can have, with all that the reference
 //! (`docs/reference/errors.md`) says of each. What a single failure was stands in [`super`].
 
+use crate::Verdict;
+
 /// Who has to mend a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Blame {
@@ -87,6 +89,29 @@ impl UpstreamCode {
             Self::Conflict => "upstream_conflict",
             Self::InvalidResponse => "upstream_invalid_response",
             Self::Failed => "upstream_failed",
+        }
+    }
+
+    /// The code of this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == word)
+    }
+
+    /// What a failure of this kind says of the effect that the call was to have, where the source
+    /// knows nothing more.
+    #[must_use]
+    pub const fn verdict(self) -> Verdict {
+        match self {
+            // Nothing was sent, or it was turned away at the door.
+            Self::Unavailable | Self::Busy | Self::RateLimited => Verdict::Undone,
+            // Who called was turned away, not what they called for: with another credential, or once the
+            // right is granted, the same call goes well.
+            Self::Unauthorized | Self::Forbidden => Verdict::Undone,
+            // It looked at the call and said no.
+            Self::Rejected | Self::NotFound | Self::Conflict => Verdict::Definite,
+            // An answer that says nothing of the effect, or none.
+            Self::TimedOut | Self::ConnectionLost | Self::InvalidResponse | Self::Failed => Verdict::InDoubt,
         }
     }
 
@@ -196,6 +221,14 @@ pub enum OwnCode {
     ClientLacksCapability,
     /// The tool works with something of its caller that the sign-in does not say.
     CallerLacksClaim,
+    /// The idempotency key was used before, with other arguments.
+    IdempotencyConflict,
+    /// The idempotency key could not be claimed.
+    IdempotencyUnavailable,
+    /// A call with an idempotency key may have taken effect, and nobody knows.
+    EffectInDoubt,
+    /// A call with an idempotency key took effect, and its answer is not there any more.
+    AnswerNotKept,
     /// The caller calls more often than the policy allows.
     RateLimited,
     /// Too many calls are running here, or on their way to the system behind.
@@ -214,12 +247,16 @@ pub enum OwnCode {
 
 impl OwnCode {
     /// All of them, in the order of the reference.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::UnknownTool,
         Self::NotPermitted,
         Self::InvalidArguments,
         Self::ClientLacksCapability,
         Self::CallerLacksClaim,
+        Self::IdempotencyConflict,
+        Self::IdempotencyUnavailable,
+        Self::EffectInDoubt,
+        Self::AnswerNotKept,
         Self::RateLimited,
         Self::Busy,
         Self::CircuitOpen,
@@ -238,6 +275,10 @@ impl OwnCode {
             Self::InvalidArguments => "invalid_arguments",
             Self::ClientLacksCapability => "client_lacks_capability",
             Self::CallerLacksClaim => "caller_lacks_claim",
+            Self::IdempotencyConflict => "idempotency_conflict",
+            Self::IdempotencyUnavailable => "idempotency_unavailable",
+            Self::EffectInDoubt => "effect_in_doubt",
+            Self::AnswerNotKept => "answer_not_kept",
             Self::RateLimited => "rate_limited",
             Self::Busy => "busy",
             Self::CircuitOpen => "circuit_open",
@@ -248,16 +289,24 @@ impl OwnCode {
         }
     }
 
-    /// Whether the same call may succeed later without a change.
+    /// Whether the same call may succeed later without a change, as a rule.
     #[must_use]
     pub const fn retryable(self) -> bool {
         match self {
-            Self::RateLimited | Self::Busy | Self::CircuitOpen | Self::LimitsUnavailable | Self::ShuttingDown => true,
+            Self::RateLimited
+            | Self::Busy
+            | Self::CircuitOpen
+            | Self::LimitsUnavailable
+            | Self::ShuttingDown
+            | Self::IdempotencyUnavailable => true,
             Self::UnknownTool
             | Self::NotPermitted
             | Self::InvalidArguments
             | Self::ClientLacksCapability
             | Self::CallerLacksClaim
+            | Self::IdempotencyConflict
+            | Self::EffectInDoubt
+            | Self::AnswerNotKept
             | Self::Cancelled
             | Self::Internal => false,
         }
@@ -271,12 +320,17 @@ impl OwnCode {
             | Self::NotPermitted
             | Self::InvalidArguments
             | Self::ClientLacksCapability
+            | Self::IdempotencyConflict
             | Self::RateLimited
             | Self::Cancelled => Blame::Caller,
-            Self::CircuitOpen => Blame::Upstream,
-            Self::CallerLacksClaim | Self::Busy | Self::LimitsUnavailable | Self::ShuttingDown | Self::Internal => {
-                Blame::Operator
-            }
+            Self::EffectInDoubt | Self::CircuitOpen => Blame::Upstream,
+            Self::CallerLacksClaim
+            | Self::IdempotencyUnavailable
+            | Self::AnswerNotKept
+            | Self::Busy
+            | Self::LimitsUnavailable
+            | Self::ShuttingDown
+            | Self::Internal => Blame::Operator,
         }
     }
 
@@ -292,6 +346,14 @@ impl OwnCode {
             Self::ClientLacksCapability => "The tool needs a client that declared a capability which this one did not.",
             Self::CallerLacksClaim => {
                 "The tool works with something of its caller (`details.claim`) that this sign-in does not say, or says in another form."
+            }
+            Self::IdempotencyConflict => "The idempotency key was used before, for a call with other arguments.",
+            Self::IdempotencyUnavailable => "The idempotency key could not be written down, so nothing was sent.",
+            Self::EffectInDoubt => {
+                "A call with this idempotency key may have taken effect, and nobody knows; `details.effect_id` names the effect."
+            }
+            Self::AnswerNotKept => {
+                "A call with this idempotency key took effect, and its answer was too large to keep or cannot be read any more."
             }
             Self::RateLimited => "The caller calls more often than the policy allows; nothing was sent.",
             Self::Busy => "More calls are running and waiting here than the policy allows; nothing was sent.",
@@ -318,6 +380,12 @@ impl OwnCode {
             Self::InvalidArguments => "Mend the arguments that are named, and call again.",
             Self::ClientLacksCapability => "Do something else.",
             Self::CallerLacksClaim => "Do something else, and tell the person who called.",
+            Self::IdempotencyConflict => "Use a new key for a new effect, and the same arguments for the same one.",
+            Self::IdempotencyUnavailable => "Call again with the same key after `retry_after_ms`.",
+            Self::EffectInDoubt => {
+                "Look at what it should have changed. Never call again with a new key before that; the same key is safe."
+            }
+            Self::AnswerNotKept => "Nothing: it was done. Read what it has changed, where you need to know more.",
             Self::Busy | Self::CircuitOpen | Self::LimitsUnavailable | Self::ShuttingDown => {
                 "Call again after `retry_after_ms`."
             }
@@ -334,10 +402,17 @@ impl OwnCode {
             Self::UnknownTool => "`bridgehead tools` lists what is served.",
             Self::NotPermitted => "`bridgehead keys create --scope …` makes a key with more rights.",
             Self::InvalidArguments => "Descriptions of the tool's parameters, if agents often get it wrong.",
-            Self::ClientLacksCapability | Self::ShuttingDown | Self::Cancelled => "Nothing, as a rule.",
             Self::CallerLacksClaim => {
                 "What the identity provider puts into tokens; `from` and `type` of the parameter, `session` of the source."
             }
+            Self::ClientLacksCapability | Self::ShuttingDown | Self::Cancelled | Self::IdempotencyConflict => {
+                "Nothing, as a rule."
+            }
+            Self::IdempotencyUnavailable => "The store: the log says what is wrong with it.",
+            Self::EffectInDoubt => {
+                "What the system behind did; it is named by `effect_id` there where it takes keys. `upstream_idempotency_header`, or `effects_table`, lets Bridgehead find out."
+            }
+            Self::AnswerNotKept => "`max_result_bytes` of the policy; and root keys that were taken away.",
             Self::RateLimited => "`rate_limit.per_caller` and `burst` of the policy.",
             Self::Busy => "`rate_limit.concurrency`, `upstream` and `queue` of the policy.",
             Self::CircuitOpen => "The system behind, and the codes of the calls before; `circuit` of the policy.",

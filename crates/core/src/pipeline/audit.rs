@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::gate::Gate;
 use crate::{AuditRecord, AuditSink, CacheUse, Call, CallError, Clock, Effect, Ending, Outcome, RequestId, Tool};
 
 /// A record that is still open. Dropped without [`Open::close`], it says that the caller went away.
@@ -19,13 +20,13 @@ pub(super) struct Open<'a> {
     mode: &'static str,
     tool: String,
     effect: Option<Effect>,
-    reached: std::sync::atomic::AtomicBool,
+    gate: Arc<Gate>,
     cache: Mutex<Option<CacheUse>>,
     ending: Option<Ending>,
 }
 
 impl<'a> Open<'a> {
-    pub(super) fn new(sink: &'a dyn AuditSink, clock: Arc<dyn Clock>, call: &Call) -> Self {
+    pub(super) fn new(sink: &'a dyn AuditSink, clock: Arc<dyn Clock>, call: &Call, gate: Arc<Gate>) -> Self {
         Self {
             sink,
             at: clock.now(),
@@ -35,7 +36,7 @@ impl<'a> Open<'a> {
             mode: call.caller.sign_in.mode(),
             tool: call.wire_name.clone(),
             effect: None,
-            reached: false.into(),
+            gate,
             cache: Mutex::default(),
             ending: None,
         }
@@ -46,18 +47,13 @@ impl<'a> Open<'a> {
         self.effect = Some(tool.effect);
     }
 
-    /// From here on the source may have seen the call.
-    pub(super) fn reached(&self) {
-        self.reached.store(true, std::sync::atomic::Ordering::Relaxed);
-    }
-
     /// What the cache has to do with the call; the last word counts.
     pub(super) fn cache(&self, use_: CacheUse) {
         *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = Some(use_);
     }
 
     pub(super) fn close(mut self, result: &Result<Outcome, CallError>) {
-        let reached = self.reached.load(std::sync::atomic::Ordering::Relaxed);
+        let reached = self.gate.is_passed();
         if let Err(error) = result {
             let cause = std::error::Error::source(error).map(ToString::to_string);
             match error {
@@ -67,7 +63,14 @@ impl<'a> Open<'a> {
                 CallError::Upstream(_) => {
                     tracing::warn!(request_id = %self.request_id, tool = self.tool, code = error.code(), %error, cause, "call failed upstream");
                 }
-                CallError::Refused(_) | CallError::Cancelled => {}
+                CallError::InDoubt(doubt) => {
+                    let cause = doubt
+                        .cause
+                        .as_ref()
+                        .map(|cause| (cause.code(), std::error::Error::source(cause).map(ToString::to_string)));
+                    tracing::warn!(request_id = %self.request_id, tool = self.tool, effect = %doubt.effect, ?cause, "nobody knows whether a call took effect");
+                }
+                CallError::Refused(_) | CallError::AnswerNotKept | CallError::Cancelled => {}
             }
         }
         self.ending = Some(match result {

@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{audit, flights::Flights, way::Way};
+use super::{audit, flights::Flights, gate::Gate, way::Way};
 use crate::{
     Cache, CacheUse, Call, CallError, Clock, Entry, Outcome, Refusal, ToolAddress, UpstreamCode,
     cache::{CacheKey, CacheLost, Found, Generation, Material, Remembered},
@@ -49,19 +49,12 @@ struct Landed {
     alone: bool,
 }
 
-/// Whether the source saw the question, as the record of one who waits for it has to say, also when they
-/// stop waiting.
-struct Reached<'a> {
-    question: Arc<AtomicBool>,
-    record: &'a audit::Open<'a>,
-}
-
-impl Drop for Reached<'_> {
-    fn drop(&mut self) {
-        if self.question.load(Ordering::Relaxed) {
-            self.record.reached();
-        }
-    }
+/// What of a call has to be known while it waits for an answer.
+#[derive(Clone, Copy)]
+pub(super) struct Waiting<'a> {
+    pub(super) record: &'a audit::Open<'a>,
+    pub(super) gate: &'a Arc<Gate>,
+    pub(super) fallback: &'a Fallback,
 }
 
 /// An answer whose time is over, for the case that the system behind fails.
@@ -109,7 +102,7 @@ impl Caching {
         way: &Way,
         policy: &CachePolicy,
         call: &Call,
-        (record, fallback): (&audit::Open<'_>, &Fallback),
+        Waiting { record, gate, fallback }: Waiting<'_>,
     ) -> Result<Outcome, CallError> {
         let entry = &way.entry;
         let shown = entry.source.shows(&entry.tool.address.tool, &call.caller).await?;
@@ -121,7 +114,7 @@ impl Caching {
                 Err(lost) => {
                     tracing::debug!(tool = %entry.tool.address, %lost, "not looked up");
                     record.cache(CacheUse::Lost);
-                    return way.go(call, &|| record.reached()).await;
+                    return way.go(call, gate).await;
                 }
             };
             let now = self.clock.now();
@@ -130,23 +123,15 @@ impl Caching {
                 return Ok(marked(answer, now));
             }
             fallback.set(found.answer);
-            let question = Arc::new(AtomicBool::new(false));
-            let begin = || self.ask(way.clone(), policy.clone(), call, (tool.clone(), key), question.clone());
+            let begin = |gate| self.ask(way.clone(), policy.clone(), call, (tool.clone(), key), gate);
             let (flight, joined) = self.flights.board(&(key, found.generation), begin);
             record.cache(if joined { CacheUse::Joined } else { CacheUse::Miss });
-            let reached = Reached { question, record };
-            let landed = flight.await;
-            drop(reached);
-            match landed {
+            gate.waits_for_question(flight.gate.clone());
+            match flight.answer.await {
                 // The time of the one who began was over, and this one has some left.
                 Err(error) if joined && is_time_out(&error) && call.deadline > Some(self.clock.now()) => {}
-                Err(error) => {
-                    if !matches!(error, CallError::Refused(_)) {
-                        record.reached();
-                    }
-                    return Err(error);
-                }
-                Ok(landed) if joined && landed.alone => return way.go(call, &|| record.reached()).await,
+                Err(error) => return Err(error),
+                Ok(landed) if joined && landed.alone => return way.go(call, gate).await,
                 Ok(landed) => {
                     if !joined {
                         record.cache(landed.used);
@@ -164,7 +149,7 @@ impl Caching {
         policy: CachePolicy,
         call: &Call,
         (tool, key): (Arc<str>, CacheKey),
-        reached: Arc<AtomicBool>,
+        gate: Arc<Gate>,
     ) -> BoxFuture<'static, Result<Landed, CallError>> {
         let this = self.clone();
         let mut call = Call { cancelled: CancellationToken::new(), notify: Arc::new(Unheard), ..call.clone() };
@@ -177,7 +162,7 @@ impl Caching {
                 return Ok(Landed { outcome: marked(answer, now), used: CacheUse::Hit, alone: false });
             }
             call.validators = known.as_ref().and_then(|known| known.validators.clone());
-            let outcome = way.go(&call, &|| reached.store(true, Ordering::Relaxed)).await?;
+            let outcome = way.go(&call, &gate).await?;
             let now = this.clock.now();
             let freshness = &outcome.freshness;
             let alone = policy.shared && (freshness.private || freshness.no_store);
@@ -312,7 +297,7 @@ fn is_down(error: &CallError) -> bool {
         CallError::Refused(refusal) => {
             matches!(refusal, Refusal::CircuitOpen { .. } | Refusal::Busy { .. } | Refusal::LimitsLost { .. })
         }
-        CallError::Cancelled | CallError::Internal(_) => false,
+        CallError::Cancelled | CallError::InDoubt(_) | CallError::AnswerNotKept | CallError::Internal(_) => false,
     }
 }
 
@@ -324,7 +309,8 @@ fn is_time_out(error: &CallError) -> bool {
 /// certainly did not get as far.
 fn may_have_changed(result: &Result<Outcome, CallError>) -> bool {
     match result {
-        Ok(_) | Err(CallError::Cancelled | CallError::Internal(_)) => true,
+        Ok(_)
+        | Err(CallError::Cancelled | CallError::InDoubt(_) | CallError::AnswerNotKept | CallError::Internal(_)) => true,
         Err(CallError::Refused(_)) => false,
         Err(CallError::Upstream(failure)) => !matches!(
             failure.code,

@@ -1,4 +1,4 @@
-//! Step 7a. Leaves a system behind in peace for a while when it fails again and again. One circuit for each
+//! Step 8a. Leaves a system behind in peace for a while when it fails again and again. One circuit for each
 //! source; each replica finds out for itself.
 //!
 //! Closed, calls pass. After so many failures in a row it opens, and calls are refused. When its time is
@@ -44,7 +44,7 @@ impl Default for State {
 
 /// What came of a call, for the circuit.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum Health {
     /// The system behind is well, whatever it thinks of the call.
     Well,
     Failing,
@@ -134,24 +134,24 @@ impl Circuit {
 impl Passage {
     /// Hears what came of the call.
     pub(super) fn settle(mut self, result: &Result<Outcome, CallError>) {
-        self.note(verdict(result));
+        self.note(health(result));
     }
 
-    fn note(&mut self, verdict: Verdict) {
+    fn note(&mut self, health: Health) {
         self.settled = true;
         let mut state = self.circuit.state();
-        let next = match (&*state, verdict) {
-            (State::Closed { .. }, Verdict::Well) => State::Closed { failures: 0 },
-            (State::Closed { failures }, Verdict::Failing) if failures + 1 < self.policy.failures.get() => {
+        let next = match (&*state, health) {
+            (State::Closed { .. }, Health::Well) => State::Closed { failures: 0 },
+            (State::Closed { failures }, Health::Failing) if failures + 1 < self.policy.failures.get() => {
                 State::Closed { failures: failures + 1 }
             }
-            (State::Closed { .. }, Verdict::Failing) => self.opened(),
-            (State::Trying, Verdict::Well) if self.tries => State::Closed { failures: 0 },
-            (State::Trying, Verdict::Failing) if self.tries => self.opened(),
+            (State::Closed { .. }, Health::Failing) => self.opened(),
+            (State::Trying, Health::Well) if self.tries => State::Closed { failures: 0 },
+            (State::Trying, Health::Failing) if self.tries => self.opened(),
             // Nobody knows yet, so the next one tries.
-            (State::Trying, Verdict::Unknown) if self.tries => State::Open { until: self.clock.now() },
+            (State::Trying, Health::Unknown) if self.tries => State::Open { until: self.clock.now() },
             // A call from before it opened: it says nothing of now.
-            (State::Closed { .. }, Verdict::Unknown) | (State::Open { .. } | State::Trying, _) => return,
+            (State::Closed { .. }, Health::Unknown) | (State::Open { .. } | State::Trying, _) => return,
         };
         let (before, after) = (state.shown(), next.shown());
         *state = next;
@@ -171,7 +171,7 @@ impl Drop for Passage {
     fn drop(&mut self) {
         if !self.settled {
             let is_late = self.deadline.is_some_and(|deadline| self.clock.now() >= deadline);
-            self.note(if is_late { Verdict::Failing } else { Verdict::Unknown });
+            self.note(if is_late { Health::Failing } else { Health::Unknown });
         }
     }
 }
@@ -186,23 +186,29 @@ impl State {
     }
 }
 
-const fn verdict(result: &Result<Outcome, CallError>) -> Verdict {
+const fn health(result: &Result<Outcome, CallError>) -> Health {
     match result {
-        Ok(_) => Verdict::Well,
+        Ok(_) => Health::Well,
         Err(CallError::Upstream(failure)) => match failure.code {
             UpstreamCode::Unavailable
             | UpstreamCode::Busy
             | UpstreamCode::TimedOut
             | UpstreamCode::ConnectionLost
-            | UpstreamCode::Failed => Verdict::Failing,
+            | UpstreamCode::Failed => Health::Failing,
             UpstreamCode::RateLimited
             | UpstreamCode::Rejected
             | UpstreamCode::Unauthorized
             | UpstreamCode::Forbidden
             | UpstreamCode::NotFound
             | UpstreamCode::Conflict
-            | UpstreamCode::InvalidResponse => Verdict::Well,
+            | UpstreamCode::InvalidResponse => Health::Well,
         },
-        Err(CallError::Refused(_) | CallError::Cancelled | CallError::Internal(_)) => Verdict::Unknown,
+        Err(
+            CallError::Refused(_)
+            | CallError::InDoubt(_)
+            | CallError::AnswerNotKept
+            | CallError::Cancelled
+            | CallError::Internal(_),
+        ) => Health::Unknown,
     }
 }

@@ -15,8 +15,15 @@ use futures_util::{
     future::{BoxFuture, Shared, WeakShared},
 };
 
+use super::gate::Gate;
+
 /// A question on its way. Dropping the last one gives it up.
-pub(super) type Flight<T> = Shared<BoxFuture<'static, T>>;
+pub(super) struct Flight<T: Clone> {
+    /// What will come of it.
+    pub(super) answer: Shared<BoxFuture<'static, T>>,
+    /// Its way to the source, which is nobody's who waits.
+    pub(super) gate: Arc<Gate>,
+}
 
 /// The questions that are on their way, by what they ask.
 pub(super) struct Flights<K, T: Clone>(Arc<Air<K, T>>);
@@ -28,7 +35,8 @@ struct Air<K, T: Clone> {
 
 struct Aloft<T: Clone> {
     number: u64,
-    flight: WeakShared<BoxFuture<'static, T>>,
+    answer: WeakShared<BoxFuture<'static, T>>,
+    gate: Arc<Gate>,
 }
 
 impl<K, T: Clone> Default for Flights<K, T> {
@@ -39,15 +47,17 @@ impl<K, T: Clone> Default for Flights<K, T> {
 
 impl<K: Clone + Eq + Hash + Send + 'static, T: Clone + Send + Sync + 'static> Flights<K, T> {
     /// Joins whoever asks this already, or begins to ask. The second part says whether it was joined.
-    pub(super) fn board(&self, key: &K, begin: impl FnOnce() -> BoxFuture<'static, T>) -> (Flight<T>, bool) {
+    pub(super) fn board(&self, key: &K, begin: impl FnOnce(Arc<Gate>) -> BoxFuture<'static, T>) -> (Flight<T>, bool) {
         let mut aloft = self.0.aloft();
-        if let Some(flight) = aloft.get(key).and_then(|aloft| aloft.flight.upgrade()) {
-            return (flight, true);
+        let known = aloft.get(key).and_then(|aloft| Some((aloft.answer.upgrade()?, aloft.gate.clone())));
+        if let Some((answer, gate)) = known {
+            return (Flight { answer, gate }, true);
         }
+        let gate = Arc::new(Gate::default());
         let number = self.0.count.fetch_add(1, Ordering::Relaxed);
         let landing = Landing { air: self.0.clone(), key: key.clone(), number };
-        let question = begin();
-        let flight = async move {
+        let question = begin(gate.clone());
+        let answer = async move {
             let answer = question.await;
             drop(landing);
             answer
@@ -55,10 +65,10 @@ impl<K: Clone + Eq + Hash + Send + 'static, T: Clone + Send + Sync + 'static> Fl
         .boxed()
         .shared();
         // It has not begun, so it has not ended.
-        if let Some(weak) = flight.downgrade() {
-            aloft.insert(key.clone(), Aloft { number, flight: weak });
+        if let Some(weak) = answer.downgrade() {
+            aloft.insert(key.clone(), Aloft { number, answer: weak, gate: gate.clone() });
         }
-        (flight, false)
+        (Flight { answer, gate }, false)
     }
 
     #[cfg(test)]
@@ -110,41 +120,41 @@ mod tests {
     #[tokio::test]
     async fn who_asks_the_same_gets_the_same_answer() {
         let (flights, asked, (end, ended)) = (Flights::default(), Arc::default(), oneshot::channel());
-        let (first, joined) = flights.board(&"a", || answer(&asked, ended));
+        let (first, joined) = flights.board(&"a", |_| answer(&asked, ended));
         assert!(!joined);
-        let (second, joined) = flights.board(&"a", || unreachable!("it is asked already"));
+        let (second, joined) = flights.board(&"a", |_| unreachable!("it is asked already"));
         assert!(joined && flights.count() == 1);
         end.send(7).unwrap();
-        assert_eq!((first.await, second.await), (Ok(7), Ok(7)));
+        assert_eq!((first.answer.await, second.answer.await), (Ok(7), Ok(7)));
         assert_eq!((asked.load(Ordering::SeqCst), flights.count()), (1, 0));
-        assert!(!flights.board(&"a", || futures_util::future::ready(Ok(1)).boxed()).1, "a new question");
+        assert!(!flights.board(&"a", |_| futures_util::future::ready(Ok(1)).boxed()).1, "a new question");
     }
 
     /// The one who began goes away in the middle; the others do not notice.
     #[tokio::test]
     async fn who_began_it_may_go() {
         let (flights, asked, (end, ended)) = (Flights::default(), Arc::default(), oneshot::channel());
-        let (mut first, _) = flights.board(&1, || answer(&asked, ended));
-        assert!(futures_util::poll!(&mut first).is_pending());
-        let (second, _) = flights.board(&1, || unreachable!("it is asked already"));
+        let (mut first, _) = flights.board(&1, |_| answer(&asked, ended));
+        assert!(futures_util::poll!(&mut first.answer).is_pending());
+        let (second, _) = flights.board(&1, |_| unreachable!("it is asked already"));
         drop(first);
         end.send(7).unwrap();
-        assert_eq!((second.await, asked.load(Ordering::SeqCst)), (Ok(7), 1));
+        assert_eq!((second.answer.await, asked.load(Ordering::SeqCst)), (Ok(7), 1));
     }
 
     /// Nobody waits any longer: the question is given up, and the next one is asked anew.
     #[tokio::test]
     async fn without_anybody_waiting_it_is_given_up() {
         let (flights, asked, (mut end, ended)) = (Flights::default(), Arc::default(), oneshot::channel());
-        let (mut first, _) = flights.board(&1, || answer(&asked, ended));
-        assert!(futures_util::poll!(&mut first).is_pending());
-        let (second, _) = flights.board(&1, || unreachable!("it is asked already"));
+        let (mut first, _) = flights.board(&1, |_| answer(&asked, ended));
+        assert!(futures_util::poll!(&mut first.answer).is_pending());
+        let (second, _) = flights.board(&1, |_| unreachable!("it is asked already"));
         drop((first, second));
         end.closed().await;
         assert_eq!(flights.count(), 0);
         let (end, ended) = oneshot::channel();
-        let (third, joined) = flights.board(&1, || answer(&asked, ended));
+        let (third, joined) = flights.board(&1, |_| answer(&asked, ended));
         end.send(8).unwrap();
-        assert_eq!((third.await, joined, asked.load(Ordering::SeqCst)), (Ok(8), false, 2));
+        assert_eq!((third.answer.await, joined, asked.load(Ordering::SeqCst)), (Ok(8), false, 2));
     }
 }

@@ -21,15 +21,15 @@ use crate::{
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 pub(super) struct Limits {
-    pub(super) shared: Option<Arc<dyn Counters>>,
-    pub(super) local: LocalCounters,
+    shared: Option<Arc<dyn Counters>>,
+    local: LocalCounters,
     /// Whether the shared counters failed when they were last asked.
     lost: AtomicBool,
 }
 
 impl Limits {
-    pub(super) const fn new(local: LocalCounters) -> Self {
-        Self { shared: None, local, lost: AtomicBool::new(false) }
+    pub(super) const fn new(shared: Option<Arc<dyn Counters>>, local: LocalCounters) -> Self {
+        Self { shared, local, lost: AtomicBool::new(false) }
     }
 
     /// Takes the next turn of `key`, if it comes in time.

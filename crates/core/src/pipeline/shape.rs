@@ -1,4 +1,4 @@
-//! Step 8. The size limit, which cuts by shape and leaves valid JSON, and the output schema, which
+//! Step 9. The size limit, which cuts by shape and leaves valid JSON, and the output schema, which
 //! every result satisfies.
 
 use serde_json::{Map, Value, json};

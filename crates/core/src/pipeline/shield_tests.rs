@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    AuditRecord, Caller, CircuitState, Claims, Effect, Policies, PolicyPatch, Presented, RequestId, ScopeSet,
-    ShieldEvent, SignIn, Source, ToolSpec, UpstreamCode, UpstreamFailure,
+    AuditRecord, Caller, CircuitState, Counters, Effect, Policies, PolicyPatch, Presented, Randomness, RequestId,
+    ScopeSet, ShieldEvent, ShieldEvents, SignIn, Source, ToolSpec, UpstreamCode, UpstreamFailure,
     catalog::NamedSource,
     counters::{CountersLost, Terms, Turn},
     policy::{CircuitPatch, OnSharedLoss, Rate, RatePatch},
@@ -155,18 +155,17 @@ struct Bench {
 
 impl Bench {
     fn new(policy: PolicyPatch) -> Self {
-        Self::build(policy, |pipeline| pipeline)
+        Self::build(policy, |shield| shield)
     }
 
-    fn build(policy: PolicyPatch, with: impl FnOnce(Pipeline) -> Pipeline) -> Self {
+    fn build(policy: PolicyPatch, with: impl FnOnce(Shield) -> Shield) -> Self {
         let (clock, told) = (PausedClock::new(), Arc::new(Told::default()));
         let behind = Arc::new(Behind { clock: clock.clone(), called: Mutex::default(), script: Mutex::default() });
         let named = NamedSource { name: "t".into(), prefix: String::new(), source: behind.clone() };
         let catalog = Catalog::build(vec![named], &Policies::new(vec![("default".into(), policy)])).ok().unwrap();
-        let pipeline = Pipeline::new(clock.clone(), Arc::new(Forgets))
-            .with_shield_events(told.clone())
-            .with_randomness(Arc::new(Ones));
-        Self { clock, behind, told, catalog, pipeline: Arc::new(with(pipeline)) }
+        let shield = with(Shield::default().with_events(told.clone()).with_randomness(Arc::new(Ones)));
+        let pipeline = Arc::new(Pipeline::with_shield(clock.clone(), Arc::new(Forgets), shield));
+        Self { clock, behind, told, catalog, pipeline }
     }
 
     fn will(&self, script: impl IntoIterator<Item = Does>) {
@@ -179,7 +178,7 @@ impl Bench {
             scopes: ScopeSet::read_and_write(),
             sign_in: SignIn::Local,
             presented: Presented::default(),
-            claims: Claims::default(),
+            claims: crate::Claims::default(),
         };
         let call = Call::new(RequestId::generate(&Ones), Arc::new(caller), tool, serde_json::Map::new());
         self.pipeline.run(&self.catalog, call).await
@@ -275,12 +274,41 @@ async fn nobody_waits_so_long_that_no_time_is_left_for_the_work() {
     assert_eq!((bench.called().len(), bench.clock.since_start()), (1, 3 * SECOND));
 }
 
+/// H3: those who find no place are told different times, as far apart as places become free.
+#[tokio::test(start_paused = true)]
+async fn a_burst_on_few_places_comes_back_as_they_become_free() {
+    let policy =
+        PolicyPatch { concurrency: Some(4), queue: Some(4), timeout: Some(60 * SECOND), ..PolicyPatch::default() };
+    let bench = Bench::new(policy);
+    bench.will(vec![Does::Takes(2 * SECOND); 500]);
+    // So that it is known how long a call takes.
+    for _ in 0..40 {
+        bench.ends("read").await;
+    }
+    let began = bench.clock.since_start();
+    let caller = async |_| {
+        let mut refused = 0;
+        while let Err(error) = bench.call_as("alice", "read").await {
+            refused += 1;
+            bench.clock.sleep(error.retry_after().unwrap()).await;
+        }
+        refused
+    };
+    let refused = join_all((0..100).map(caller)).await;
+    assert_eq!(refused.iter().filter(|refused| **refused == 0).count(), 8);
+    assert!(refused.iter().all(|refused| *refused <= 2), "{refused:?}");
+    let took = bench.clock.since_start() - began;
+    assert!(took <= 55 * SECOND, "100 calls of 2 s on 4 places take 50 s: {took:?}");
+}
+
 /// H3: those who wait for a place take another turn when they have it, or they would all go at once.
 #[tokio::test(start_paused = true)]
 async fn places_and_turns_together_keep_both() {
     let policy = PolicyPatch { upstream: per(10, SECOND), concurrency: Some(3), ..PolicyPatch::default() };
     let bench = Bench::new(policy);
-    bench.will(vec![Does::Takes(SECOND); 30]);
+    // The first three end at the same moment.
+    let first = [2000, 1900, 1800].map(|ms| Does::Takes(ms * MS));
+    bench.will(first.into_iter().chain(vec![Does::Takes(SECOND); 27]));
     let ends = join_all((0..30).map(|_| bench.ends("read"))).await;
     assert!(ends.iter().all(|end| end == "ok"), "{ends:?}");
     let called = bench.called();
@@ -342,7 +370,8 @@ async fn a_try_that_fails_or_is_given_up() {
     bench.clock.sleep(10 * SECOND).await;
     assert_eq!(bench.ends("read").await, "timed_out");
     bench.clock.sleep(MS).await;
-    assert_eq!(bench.told(), ["open", "half open", "open"], "what takes too long has failed");
+    assert_eq!(bench.told(), ["open", "half open", "open"]);
+    assert_eq!(bench.ends("read").await, "circuit_open 9999 ms", "what takes too long has failed");
 
     bench.clock.sleep(10 * SECOND).await;
     tokio::select! {
@@ -353,6 +382,24 @@ async fn a_try_that_fails_or_is_given_up() {
     assert_eq!(bench.told(), ["half open", "open"]);
     assert_eq!(bench.ends("read").await, "ok");
     assert_eq!(bench.told(), ["half open", "closed"]);
+}
+
+/// H3: a call from before the circuit opened says nothing of how the system behind is now.
+#[tokio::test(start_paused = true)]
+async fn only_the_call_that_tries_closes_a_circuit() {
+    let bench = Bench::new(PolicyPatch { circuit: circuit(1, 10 * SECOND), ..PolicyPatch::default() });
+    bench.will([Does::Takes(15 * SECOND), fails(UpstreamCode::Unavailable), Does::Takes(8 * SECOND)]);
+    let others = async {
+        assert_eq!(bench.ends("read").await, "upstream_unavailable");
+        bench.clock.sleep(10 * SECOND).await;
+        tokio::join!(bench.ends("read"), async {
+            bench.clock.sleep(6 * SECOND).await;
+            bench.ends("read").await
+        })
+    };
+    let (from_before, (tries, meanwhile)) = tokio::join!(bench.ends("read"), others);
+    assert_eq!((&*from_before, &*tries, &*meanwhile), ("ok", "ok", "circuit_open 1000 ms"));
+    assert_eq!(bench.told(), ["open", "half open", "closed"]);
 }
 
 /// H3: reads are repeated after a growing pause, for what may pass, within the deadline; writes never.
@@ -418,7 +465,7 @@ async fn lost_counters_are_made_up_for_or_refused_as_the_policy_says() {
     ] {
         let policy =
             PolicyPatch { per_caller: per(1, 60 * SECOND), on_shared_loss: Some(on_loss), ..PolicyPatch::default() };
-        let bench = Bench::build(policy, |pipeline| pipeline.with_counters(elsewhere.clone()));
+        let bench = Bench::build(policy, |shield| shield.with_counters(elsewhere.clone()));
         assert_eq!([bench.ends("read").await, bench.ends("read").await], expected);
         *elsewhere.counters.lock().unwrap() = Some(Arc::new(crate::LocalCounters::new(bench.clock.clone())));
         assert_eq!(bench.ends("read").await, "ok", "the shared ones have not counted yet");

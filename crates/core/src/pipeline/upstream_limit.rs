@@ -1,4 +1,4 @@
-//! Step 7b. How often all callers together reach a system behind. A call waits for its turn in a bounded queue;
+//! Step 8b. How often all callers together reach a system behind. A call waits for its turn in a bounded queue;
 //! beyond that each is told a time of its own to come back, so that the system never sees more than
 //! it bears, and nobody comes back for nothing.
 

@@ -1,6 +1,6 @@
 //! Between the core's types and rmcp's.
 
-use bridgehead_core::{CallError, Content, Outcome, Refusal, ResourceBody, Tool};
+use bridgehead_core::{CallError, Content, Outcome, Refusal, ResourceBody, Tool, effects::answer::REPLAYED};
 use rmcp::model::{
     CallToolResult, ClientCapabilities, ContentBlock, ErrorData, MetaObject, Resource, ResourceContents,
     ToolAnnotations,
@@ -47,9 +47,18 @@ pub(super) fn failure(error: &CallError, request_id: &str) -> Result<CallToolRes
         }
         CallError::Refused(Refusal::ClientLacks { capability }) => Err(client_lacks(capability, message)),
         CallError::Internal(_) => Err(ErrorData::internal_error(message, Some(Value::Object(object)))),
-        CallError::Refused(_) | CallError::Upstream(_) | CallError::Cancelled => {
+        CallError::Refused(_)
+        | CallError::Upstream(_)
+        | CallError::InDoubt(_)
+        | CallError::AnswerNotKept
+        | CallError::Cancelled => {
             let mut result = CallToolResult::error(vec![ContentBlock::text(Value::Object(object.clone()).to_string())]);
-            result.meta = Some(meta([("bridgehead/error".to_owned(), Value::Object(object))].into_iter().collect()));
+            let mut members: Map<String, Value> =
+                [("bridgehead/error".to_owned(), Value::Object(object))].into_iter().collect();
+            if matches!(error, CallError::Upstream(failure) if failure.replayed) {
+                members.insert(REPLAYED.into(), true.into());
+            }
+            result.meta = Some(meta(members));
             Ok(result)
         }
     }

@@ -19,6 +19,9 @@ use serde_json::{Map, Value};
 
 use super::{convert, notify::ToClient};
 
+/// Where in `_meta` of a call its idempotency key may stand, beside the arguments.
+const KEY_IN_META: &str = "bridgehead/idempotency_key";
+
 /// How long a client may keep the list of tools, in milliseconds.
 const LIST_TTL_MS: u64 = 60_000;
 
@@ -104,6 +107,14 @@ impl ServerHandler for Handler {
         let (caller, request_id) = caller(&context)?;
         let mut call =
             Call::new(request_id.clone(), caller, request.name.as_ref(), request.arguments.unwrap_or_default());
+        call.idempotency_key = match context.meta.get(KEY_IN_META) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(key)) => Some(key.clone()),
+            Some(_) => {
+                let message = format!("Invalid params: `_meta[\"{KEY_IN_META}\"]` is not text. Use a UUID.");
+                return Err(ErrorData::invalid_params(message, None));
+            }
+        };
         call.cancelled = context.ct.clone();
         call.client_capabilities = Arc::new(capabilities(&context));
         call.notify = Arc::new(ToClient::new(&context));

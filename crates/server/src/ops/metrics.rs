@@ -177,3 +177,39 @@ pub(crate) async fn show(State(metrics): State<Metrics>) -> Response {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// H3: what shields systems behind is seen from outside, by source.
+    #[test]
+    fn events_of_the_shield_are_counted() {
+        let metrics = Metrics::default();
+        let source = "crm";
+        for event in [
+            ShieldEvent::Circuit { source, state: CircuitState::Open },
+            ShieldEvent::Circuit { source, state: CircuitState::HalfOpen },
+            ShieldEvent::Retried { source },
+            ShieldEvent::Retried { source },
+            ShieldEvent::RetryBudgetSpent { source },
+            ShieldEvent::Paused { source, pause: Duration::from_secs(3) },
+            ShieldEvent::SharedCounters { reached: false },
+        ] {
+            metrics.happened(event);
+        }
+        let mut text = String::new();
+        encode(&mut text, &metrics.registry).unwrap();
+        for line in [
+            "bridgehead_circuit_state{source=\"crm\"} 1",
+            "bridgehead_retries_total{source=\"crm\",outcome=\"made\"} 2",
+            "bridgehead_retries_total{source=\"crm\",outcome=\"budget_spent\"} 1",
+            "bridgehead_upstream_pauses_total{source=\"crm\"} 1",
+            "bridgehead_shared_counters_reached 0",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
+        }
+    }
+}

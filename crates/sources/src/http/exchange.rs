@@ -3,9 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bridgehead_core::{Call, CallError, Clock, Effect, Outcome, Secret};
+use bridgehead_core::{Call, CallError, Clock, Effect, Outcome, Secret, UpstreamCode, UpstreamFailure};
 use bridgehead_outbound::{Client, Configured, Request};
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 
 use super::{
     answer::AnswerShape,
@@ -33,7 +33,8 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Puts the credential in, sends the request, reads the answer.
+    /// Puts the credential and the call's key for the system behind in, sends the request, reads the
+    /// answer.
     ///
     /// `effect` is the tool's: it decides whether a failure may be retried. Time-outs follow the
     /// call's deadline. Where the call has validators and the method allows it, it asks whether that
@@ -50,6 +51,7 @@ impl Exchange {
         call: &Call,
     ) -> Result<Outcome, CallError> {
         let mut redactor = self.credential.apply(&self.source, &call.caller, &mut request)?;
+        present_key(&mut request, call)?;
         self.secrets.iter().for_each(|secret| redactor.learn(secret));
         for value in request.headers.values().filter(|value| value.is_sensitive()) {
             redactor.learn(&Secret::new(String::from_utf8_lossy(value.as_bytes()).into_owned()));
@@ -84,4 +86,20 @@ impl Exchange {
         let left = Duration::try_from(left).unwrap_or_default();
         Some(if effect.is_read() { left } else { left + LATE })
     }
+}
+
+/// The key by which the system behind knows a repeat for one (D5). It goes over a header of the same
+/// name that the request has anyhow: the pipeline repeats calls on the strength of it.
+fn present_key(request: &mut Request, call: &Call) -> Result<(), CallError> {
+    let Some(effect) = &call.effect else { return Ok(()) };
+    let Some(header) = &effect.upstream_header else { return Ok(()) };
+    let put = HeaderName::from_bytes(header.as_bytes())
+        .ok()
+        .and_then(|name| request.set_header(name, &effect.id.upstream_key()).ok());
+    put.ok_or_else(|| {
+        // Nothing was sent, and nothing would know a repeat.
+        let message =
+            format!("`{header}` is no name for a header. Nothing was sent. Tell the operator of this server.");
+        UpstreamFailure::new(UpstreamCode::Unavailable, message).not_retryable().into()
+    })
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use bridgehead_core::{Clock, Effect, UpstreamCode, UpstreamFailure};
+use bridgehead_core::{Clock, Effect, UpstreamCode, UpstreamFailure, Verdict};
 use bridgehead_outbound::{MaybeSent, MaybeSentReason, NotSent, NotSentReason, Received, SendError};
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -110,46 +110,50 @@ pub(crate) fn of_answer(received: &Received, context: &Context<'_>) -> UpstreamF
         return redirected(received, context);
     }
     let problem = Problem::read(received, context.redactor);
-    let verdict = judge(received, context);
+    let meaning = judge(received, context);
     let said = problem.words.as_deref().map(|words| format!(": “{words}”")).unwrap_or_default();
     let status = received.status;
     let reason = status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
-    let again = match verdict.retry_after {
+    let again = match meaning.retry_after {
         Some(after) => format!("Try again in {} s.", after.as_secs().max(1)),
-        None => verdict.advice.to_owned(),
+        None => meaning.advice.to_owned(),
     };
-    let message = format!("`{}` {} (HTTP {}{reason}){said}. {again}", context.source, verdict.what, status.as_u16());
-    let mut failure = UpstreamFailure::new(verdict.code, message).with_details(problem.details(received));
-    failure.retryable = verdict.retryable;
-    failure.retry_after = verdict.retry_after;
+    let message = format!("`{}` {} (HTTP {}{reason}){said}. {again}", context.source, meaning.what, status.as_u16());
+    let failure = UpstreamFailure::new(meaning.code, message).with_details(problem.details(received));
+    let mut failure = failure.with_verdict(meaning.verdict);
+    failure.retryable = meaning.retryable;
+    failure.retry_after = meaning.retry_after;
     failure
 }
 
 /// What a status means.
-struct Verdict {
+struct Meaning {
     code: UpstreamCode,
     what: &'static str,
     advice: &'static str,
     retryable: bool,
     retry_after: Option<Duration>,
+    /// What it says of the effect that the call was to have.
+    verdict: Verdict,
 }
 
-fn judge(received: &Received, context: &Context<'_>) -> Verdict {
+fn judge(received: &Received, context: &Context<'_>) -> Meaning {
     let is_read = context.effect.is_read();
-    let new = |code: UpstreamCode, what, advice| Verdict {
+    let new = |code: UpstreamCode, what, advice| Meaning {
         code,
         what,
         advice,
         retryable: code.retryable(),
         retry_after: None,
+        verdict: code.verdict(),
     };
-    let later = |code, what| Verdict {
+    let later = |code, what| Meaning {
         retry_after: retry_after::of(&received.headers, context.clock.now()),
         ..new(code, what, "Try again later.")
     };
     let doubt = |code, what| {
         let advice = if is_read { "Try again later." } else { LOOK_FIRST };
-        Verdict { retryable: is_read, ..new(code, what, advice) }
+        Meaning { retryable: is_read, verdict: Verdict::InDoubt, ..new(code, what, advice) }
     };
     match received.status.as_u16() {
         401 => new(UpstreamCode::Unauthorized, "does not accept the credential", context.whose_credential()),
@@ -166,12 +170,20 @@ fn judge(received: &Received, context: &Context<'_>) -> Verdict {
             "refused, because what is there is in the way",
             "Read the present state before you decide whether to call again.",
         ),
-        425 | 503 => later(UpstreamCode::Busy, "is not able to answer for the moment"),
+        425 => later(UpstreamCode::Busy, "is not able to answer for the moment"),
+        // Who says when to come back has turned the call away. Without it, the status may be that of a
+        // proxy (Envoy, for one) which lost the system behind in the middle of the call.
+        503 if is_read || retry_after::is_named(&received.headers) => {
+            later(UpstreamCode::Busy, "is not able to answer for the moment")
+        }
+        503 => doubt(UpstreamCode::Busy, "is not able to answer for the moment"),
         429 => later(UpstreamCode::RateLimited, "wants fewer calls"),
         400..=499 => new(UpstreamCode::Rejected, "refused the call", "Change the arguments before you call again."),
         502 | 504 if is_read => later(UpstreamCode::Busy, "could not be reached by the gateway in front of it"),
         502 | 504 => doubt(UpstreamCode::ConnectionLost, "was lost by the gateway in front of it"),
-        501 | 505 => new(UpstreamCode::Failed, "cannot do this", TELL_THE_OPERATOR),
+        501 | 505 => {
+            Meaning { verdict: Verdict::Definite, ..new(UpstreamCode::Failed, "cannot do this", TELL_THE_OPERATOR) }
+        }
         _ => doubt(UpstreamCode::Failed, "reported a failure of its own"),
     }
 }
@@ -214,7 +226,16 @@ fn redirected(received: &Received, context: &Context<'_>) -> UpstreamFailure {
     details.insert("status".into(), status.as_u16().into());
     details.insert("location_host".into(), host.into());
     let message = format!("`{source}` {what} (HTTP {}). {advice}", status.as_u16());
-    UpstreamFailure::new(UpstreamCode::InvalidResponse, message).with_details(Value::Object(details))
+    let verdict = match status {
+        StatusCode::SEE_OTHER => Verdict::Definite,
+        // What was asked for is asked for again elsewhere, so it was not done here (RFC 9110 §15.4.8, §15.4.9).
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => Verdict::Undone,
+        // Web applications carry a POST out and then answer with one of these.
+        _ => Verdict::InDoubt,
+    };
+    UpstreamFailure::new(UpstreamCode::InvalidResponse, message)
+        .with_details(Value::Object(details))
+        .with_verdict(verdict)
 }
 
 #[cfg(test)]

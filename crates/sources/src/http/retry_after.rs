@@ -26,9 +26,14 @@ pub(super) fn of(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     named.or_else(reset).map(|after| after.min(LONGEST))
 }
 
+/// Whether the answer names a time, readable or not.
+pub(super) fn is_named(headers: &HeaderMap) -> bool {
+    headers.contains_key("retry-after")
+}
+
 /// Whether a 403 is about the number of calls, and not about rights.
 pub(super) fn is_limit(headers: &HeaderMap) -> bool {
-    headers.contains_key("retry-after") || is_used_up(headers)
+    is_named(headers) || is_used_up(headers)
 }
 
 fn is_used_up(headers: &HeaderMap) -> bool {

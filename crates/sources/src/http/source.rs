@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use bridgehead_core::{Call, CallError, Clock, Fault, Outcome, Source, ToolSpec};
+use bridgehead_core::{Call, CallError, Clock, Fault, Outcome, Recovery, Source, ToolSpec};
 use bridgehead_outbound::{Client, Configured};
 
 use super::{Exchange, check, plan::Plan, settings::HttpSettings};
@@ -36,6 +36,10 @@ impl HttpSource {
         let exchange = Exchange { source: name, credential, secrets, client, clock };
         Ok(Self { exchange, plans, by_name })
     }
+
+    fn find(&self, tool: &str) -> Option<&Plan> {
+        self.by_name.get(tool).and_then(|index| self.plans.get(*index))
+    }
 }
 
 #[async_trait]
@@ -48,8 +52,14 @@ impl Source for HttpSource {
         self.plans.iter().map(|plan| plan.spec.clone()).collect()
     }
 
+    /// Every request with effects carries the key in whichever header the policy names.
+    fn recovery(&self, tool: &str) -> Recovery {
+        let has_effects = self.find(tool).is_some_and(|plan| !plan.spec.effect.is_read());
+        Recovery { sends_key: has_effects, resolves: false }
+    }
+
     async fn call(&self, tool: &str, call: &Call) -> Result<Outcome, CallError> {
-        let Some(plan) = self.by_name.get(tool).and_then(|index| self.plans.get(*index)) else {
+        let Some(plan) = self.find(tool) else {
             return Err(Fault::new(format!("looking for the tool {tool}")).into());
         };
         let request = plan.request(&call.arguments)?;

@@ -2,7 +2,7 @@
 
 use std::{any::Any, error::Error, fmt, time::Duration};
 
-use bridgehead_core::{ArgumentFault, CallError, Fault, Refusal, UpstreamCode, UpstreamFailure};
+use bridgehead_core::{ArgumentFault, CallError, Fault, Refusal, UpstreamCode, UpstreamFailure, Verdict};
 use serde_json::Value;
 
 /// Why a tool failed: what the agent is told, and what is logged.
@@ -22,10 +22,11 @@ impl ToolError {
         Self::failed(message)
     }
 
-    /// As [`ToolError::new`]: the code is `upstream_failed`.
+    /// As [`ToolError::new`]: the code is `upstream_failed`. It is the tool's answer: under the same
+    /// idempotency key it is given again, and the tool is not called.
     #[must_use]
     pub fn failed(message: impl Into<String>) -> Self {
-        Self::upstream(UpstreamCode::Failed, message)
+        Self(UpstreamFailure::new(UpstreamCode::Failed, message).with_verdict(Verdict::Definite).into())
     }
 
     /// The call was understood and refused, by a rule of the business: `upstream_rejected`.
@@ -63,8 +64,8 @@ impl ToolError {
         Refusal::ClientLacks { capability: capability.into() }.into()
     }
 
-    /// The tool failed for a reason that is the operator's business alone. What `?` does with
-    /// every error; for errors that do not implement [`std::error::Error`], such as
+    /// The tool failed for a reason that is the operator's business alone, and nobody knows whether it
+    /// took effect. What `?` does with every error; for errors that do not implement [`std::error::Error`], such as
     /// `anyhow::Error`: `.map_err(ToolError::internal)?`.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -78,7 +79,7 @@ impl ToolError {
         match &mut self.0 {
             CallError::Upstream(failure) => **failure = failure.clone().with_cause(Cause(cause.into())),
             CallError::Internal(fault) => *fault = fault.clone().with_cause(Cause(cause.into())),
-            CallError::Refused(_) | CallError::Cancelled => {}
+            CallError::Refused(_) | CallError::InDoubt(_) | CallError::AnswerNotKept | CallError::Cancelled => {}
         }
         self
     }

@@ -2,14 +2,15 @@
 //! and in which style. Made once, when the description is converted.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use bridgehead_core::ArgumentFault;
+use bridgehead_core::{ArgumentFault, Call};
 use bridgehead_outbound::Request;
-use http::Method;
+use http::{HeaderName, Method};
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
     body::{Encoding, Format, Rule},
+    key::KeyHeader,
     parameter::Location,
     serialise::{self, Style, Token},
 };
@@ -26,6 +27,8 @@ pub struct Binding {
     pub(super) query: Option<String>,
     pub(super) parameters: Vec<BoundParameter>,
     pub(super) body: Option<BoundBody>,
+    /// The header in which the API takes an idempotency key.
+    pub(super) key: Option<KeyHeader>,
     pub(super) accept: String,
     pub(super) answer: AnswerShape,
 }
@@ -152,6 +155,18 @@ impl Binding {
             }
         }
         if faults.is_empty() { Ok(request.build()) } else { Err(faults) }
+    }
+
+    /// Fills in a key where the API takes no call without one: that of the effect, or, for a call without
+    /// an idempotency key, one that no other call has.
+    pub(super) fn require_key(&self, request: &mut Request, call: &Call) {
+        if let Some(key) = self.key.as_ref().filter(|key| key.required)
+            && let Ok(name) = HeaderName::from_bytes(key.name.as_bytes())
+        {
+            let of_effect = call.effect.as_ref().map(|effect| effect.id.upstream_key());
+            // A UUID is always legal.
+            let _ = request.set_header(name, &of_effect.unwrap_or_else(|| call.request_id.upstream_key()));
+        }
     }
 
     fn write_path(

@@ -15,7 +15,9 @@ use super::{
     document::Document,
     effect,
     filter::Looked,
-    input, names, output,
+    input,
+    key::KeyHeader,
+    names, output,
     parameter::{self, Location, Parameter},
     path,
     schema::Context,
@@ -302,10 +304,15 @@ fn operation<'d>(
     let base = servers::base(settings.base_url.as_ref(), document, item, operation)?;
     let (segments, query) = path::parse(path);
     let parameters = parameter::read(context, item, operation, notes)?;
-    let (parameters, query) = fit_to_path(parameters, &path::names(path), query, notes);
+    let (mut parameters, query) = fit_to_path(parameters, &path::names(path), query, notes);
     let body = body::read(context, operation, notes)?;
     let shape = shaping.map(|(_, shaping)| shaping);
     let (effect, idempotent) = effect::of(method, operation, shape.and_then(|shape| shape.effect));
+    let is_asked_for = |parameter: &Parameter<'_>| !input::is_presented(parameter, &settings.presents);
+    parameters.retain(is_asked_for);
+    let key = (!effect.is_read()).then(|| KeyHeader::take(context, &mut parameters, notes)).flatten();
+    let without_key = key.as_ref().zip(shaping).map(|(key, (at, shaping))| (at, key.left_out(at, shaping, faults)));
+    let shaping = without_key.as_ref().map(|(at, shaping)| (*at, shaping)).or(shaping);
     let inputs = input::make(context, settings, (parameters, body), effect.is_read(), shaping, faults);
     let output = output::of(context, operation, settings.max_output_bytes);
     notes.extend(inputs.notes);
@@ -329,6 +336,7 @@ fn operation<'d>(
     (spec.effect, spec.idempotent) = (effect, idempotent);
     // An API answers for one known system, whatever it does behind.
     spec.open_world = true;
+    spec.upstream_idempotency_header = key.as_ref().map(|key| key.name.as_str().into());
     if let Some(shape) = shape {
         spec.name = shape.name.clone().unwrap_or(spec.name);
         spec.title = shape.title.clone().or(spec.title);
@@ -342,6 +350,7 @@ fn operation<'d>(
         query,
         parameters: inputs.parameters,
         body: inputs.body,
+        key,
         accept: output.accept,
         answer: output.shape,
     };

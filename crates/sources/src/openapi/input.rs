@@ -71,7 +71,7 @@ pub(super) fn make<'d>(
     faults: &mut Vec<SourceFault>,
 ) -> Inputs {
     let mut fields = Vec::new();
-    for (index, parameter) in parameters.iter().enumerate().filter(|(_, one)| !is_presented(one, &settings.presents)) {
+    for (index, parameter) in parameters.iter().enumerate() {
         fields.push(of_parameter(context, index, parameter));
     }
     if let Some(body) = &body {
@@ -103,7 +103,7 @@ pub(super) fn make<'d>(
 }
 
 /// Whether the credential stands where the parameter would.
-fn is_presented(parameter: &Parameter<'_>, presents: &Presents) -> bool {
+pub(super) fn is_presented(parameter: &Parameter<'_>, presents: &Presents) -> bool {
     let Presents::At(places) = presents else { return false };
     places.iter().any(|place| match (place, parameter.location) {
         (Place::Header(name), Location::Header) => name.as_str().eq_ignore_ascii_case(parameter.name),

@@ -9,6 +9,8 @@
 //! - Schemas stand alone, are bounded in size, and compile. Input schemas are one closed object;
 //!   output schemas are relaxed, so that an answer that drifts from its description still fits.
 //! - Defaults are the API's business: what an agent does not give is not sent.
+//! - The header in which an API takes an idempotency key is no argument: Bridgehead fills it in, see
+//!   `key.rs`.
 //! - Nothing an agent gives leaves its place in the request (see `http/request.rs`).
 //!
 //! Not here yet: Swagger 2.0 and OpenAPI 3.2 (their place is [`document`](Version)), links,
@@ -23,6 +25,7 @@ mod document;
 mod effect;
 mod filter;
 mod input;
+mod key;
 mod names;
 mod output;
 mod parameter;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use bridgehead_core::{Call, CallError, Clock, Outcome, Refusal, Source, ToolSpec};
+use bridgehead_core::{Call, CallError, Clock, Outcome, Recovery, Refusal, Source, ToolSpec};
 use bridgehead_outbound::{Client, Configured};
 
 use super::{
@@ -63,6 +63,10 @@ impl OpenApiSource {
         Ok((Self { operations, by_name, exchange }, conversion.reports))
     }
 
+    fn find(&self, tool: &str) -> Option<&Operation> {
+        self.by_name.get(tool).and_then(|index| self.operations.get(*index))
+    }
+
     /// The operations behind the tools, in the description's order.
     #[must_use]
     pub fn operations(&self) -> &[Operation] {
@@ -95,10 +99,16 @@ impl Source for OpenApiSource {
         self.operations.iter().map(|operation| operation.spec.clone()).collect()
     }
 
+    /// Every request with effects carries the key, in the header of the description or the policy's.
+    fn recovery(&self, tool: &str) -> Recovery {
+        let has_effects = self.find(tool).is_some_and(|operation| !operation.spec.effect.is_read());
+        Recovery { sends_key: has_effects, resolves: false }
+    }
+
     async fn call(&self, tool: &str, call: &Call) -> Result<Outcome, CallError> {
-        let operation = self.by_name.get(tool).and_then(|index| self.operations.get(*index));
-        let operation = operation.ok_or_else(|| Refusal::UnknownTool { name: tool.to_owned() })?;
-        let request = operation.binding.request(&call.arguments).map_err(Refusal::InvalidArguments)?;
+        let operation = self.find(tool).ok_or_else(|| Refusal::UnknownTool { name: tool.to_owned() })?;
+        let mut request = operation.binding.request(&call.arguments).map_err(Refusal::InvalidArguments)?;
+        operation.binding.require_key(&mut request, call);
         self.exchange.run(request, operation.spec.effect, operation.binding.answer, call).await
     }
 }

@@ -90,6 +90,10 @@ pub(super) fn plans(settings: &SqlSettings) -> (Vec<Plan>, Vec<SqlFault>) {
             plans.extend(plan);
         }
     }
+    if settings.effects_table && faults.is_empty() && plans.iter().all(|plan| plan.effect.is_read()) {
+        let message = "No tool of this source changes anything, so there is no effect to remember. Leave it out.";
+        faults.push(SqlFault::new(&["effects_table"], message));
+    }
     (plans, faults)
 }
 

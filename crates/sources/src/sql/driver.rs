@@ -2,10 +2,31 @@
 //! of results) is the same for each.
 
 use async_trait::async_trait;
-use bridgehead_core::{Call, CallError};
+use bridgehead_core::{Call, CallError, ClaimedEffect, Outcome, Resolution};
 use serde_json::Value;
 
-use super::{arguments::Bound, check::Plan, datum::Datum, rows::Rows, settings::SqlFault, tool::Tool};
+use super::{
+    arguments::Bound,
+    check::Plan,
+    datum::Datum,
+    rows::Rows,
+    settings::SqlFault,
+    tool::{Answer, Tool},
+};
+
+/// A change as it is to be made.
+pub(super) struct Change<'a, Command> {
+    /// The statement.
+    pub(super) command: &'a Command,
+    /// What it gets for its parameters.
+    pub(super) values: &'a [Datum],
+    /// What it answers with.
+    pub(super) answer: Answer,
+    /// The effect that is written down with it; `None` without a key, and without `effects_table`.
+    pub(super) effect: Option<&'a ClaimedEffect>,
+    /// The call that asks for it.
+    pub(super) call: &'a Call,
+}
 
 /// One opened database.
 #[async_trait]
@@ -37,16 +58,25 @@ pub(super) trait Driver: Send + Sync + Sized + 'static {
         call: &Call,
     ) -> Result<(), CallError>;
 
-    /// Runs one statement in a transaction of its own and answers with the number of rows that
-    /// were changed. It ends before the call's deadline, so that a caller who is told of a time-out
-    /// is also told that nothing was changed.
-    async fn write(
-        &self,
-        command: &Self::Command,
-        values: &[Datum],
-        rows: &mut Rows<'_>,
-        call: &Call,
-    ) -> Result<u64, CallError>;
+    /// Runs one statement in a transaction of its own. It ends before the call's deadline, so that a
+    /// caller who is told of a time-out is also told that nothing was changed.
+    ///
+    /// With an effect, the same transaction writes down what is answered; where that was done before,
+    /// the answer is that one and nothing is changed.
+    async fn write(&self, change: &Change<'_, Self::Command>, rows: &mut Rows<'_>) -> Result<Outcome, CallError>;
+
+    /// Makes the table of effects where it is not there, and sees that it can be used.
+    ///
+    /// # Errors
+    /// What is in the way, and how to mend that.
+    async fn prepare_effects(&self) -> Result<(), String>;
+
+    /// What became of an effect. [`Resolution::NotDone`] only where no transaction that began before this
+    /// can still write it down.
+    async fn resolve(&self, effect: &ClaimedEffect) -> Resolution;
+
+    /// Clears away rows of effects that are not kept any longer: some of them, and as far as it goes.
+    async fn sweep_effects(&self);
 
     /// Whether the database is there and answers, told in a moment. With every connection at work
     /// it does.

@@ -14,7 +14,7 @@
 //!   can set it, and where it is not known nothing runs.
 //! - A read that nobody waits for is stopped inside the database. A write that takes too long is
 //!   stopped and rolled back before the call's deadline, so it stays in doubt only where the
-//!   connection breaks during COMMIT.
+//!   connection breaks during COMMIT; with `effects_table`, not even there, see `effects.rs`.
 //!
 //! What differs is in a folder per database, behind `driver.rs`: `sqlite/` and `postgres/`, each of
 //! which says at its beginning what else holds for it.
@@ -23,6 +23,7 @@ mod arguments;
 mod check;
 mod datum;
 mod driver;
+mod effects;
 mod of_caller;
 mod page;
 mod postgres;

@@ -1,7 +1,7 @@
 //! Rows on their way out: collected up to the limits, and written as a result that says what was
 //! left out.
 
-use bridgehead_core::{CallError, Fault, UpstreamCode, UpstreamFailure};
+use bridgehead_core::{CallError, Fault, UpstreamCode, UpstreamFailure, Verdict};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -166,19 +166,20 @@ impl<'a> Rows<'a> {
         result
     }
 
-    /// What a change answers. All rows were seen, so what is missing is counted.
-    pub(super) fn into_write(self, answer: Answer, affected: u64) -> Map<String, Value> {
+    /// What a change answers; the rows go with it. All rows were seen, so what is missing is counted.
+    pub(super) fn take_write(&mut self, answer: Answer, affected: u64) -> Map<String, Value> {
         let mut result = Map::new();
+        let rows = std::mem::take(&mut self.rows);
         match answer {
             Answer::Affected => {
                 result.insert("affected".into(), affected.into());
                 if !self.columns.is_empty() {
-                    result.insert("rows".into(), self.rows.into());
+                    result.insert("rows".into(), rows.into());
                 }
             }
             Answer::Rows => {
-                let count = self.rows.len();
-                result.insert("rows".into(), self.rows.into());
+                let count = rows.len();
+                result.insert("rows".into(), rows.into());
                 result.insert("row_count".into(), count.into());
             }
         }
@@ -221,5 +222,7 @@ fn changed(column: &str) -> CallError {
              The operator of this server must restart it."
         ),
     )
+    // A change is taken back where its rows cannot be told.
+    .with_verdict(Verdict::Undone)
     .into()
 }

@@ -19,6 +19,9 @@ pub struct SqlSettings {
     pub name: String,
     /// The database.
     pub database: Database,
+    /// Whether the database itself remembers effects, in the table `bridgehead_effects`. It is made where
+    /// it is not there.
+    pub effects_table: bool,
     /// The tools, in the order in which they are listed.
     pub tools: Vec<SqlToolSettings>,
 }

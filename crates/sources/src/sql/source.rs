@@ -1,9 +1,18 @@
 //! The source itself: opening it, and the way of one call.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use bridgehead_core::{ArgumentFault, Call, CallError, Clock, Outcome, Refusal, Source, ToolSpec};
+use bridgehead_core::{
+    ArgumentFault, Call, CallError, ClaimedEffect, Clock, Outcome, Recovery, Refusal, Resolution, Source, ToolSpec,
+};
 use futures_util::{
     FutureExt,
     future::{self, BoxFuture},
@@ -13,7 +22,8 @@ use super::{
     arguments,
     check::{self, CURSOR, PAGE_SIZE},
     datum::Datum,
-    driver::Driver,
+    driver::{Change, Driver},
+    effects::SWEEP_EVERY,
     page::{self, Paged},
     postgres::Postgres,
     rows::{Cut, Rows},
@@ -31,8 +41,8 @@ enum Kind {
 }
 
 impl SqlSource {
-    /// Opens the database (a SQLite file is made from its seed where it does not exist) and
-    /// prepares every statement.
+    /// Opens the database (a SQLite file is made from its seed where it does not exist), prepares every
+    /// statement, and makes the table of effects where it is wanted and not there.
     ///
     /// # Errors
     /// Everything that is wrong with settings, seed, database and statements, at once. A missing
@@ -42,10 +52,11 @@ impl SqlSource {
         if faults.iter().any(|fault| fault.path.first().is_some_and(|key| key == "url")) {
             return Err(faults);
         }
+        let keeps_effects = settings.effects_table;
         match &settings.database {
             Database::Sqlite { path, seed } => {
                 match Sqlite::open(path, seed.as_deref(), clock, faults.is_empty()).await {
-                    Ok(Some(driver)) => Engine::open(driver, plans, faults).await.map(Kind::Sqlite),
+                    Ok(Some(driver)) => Engine::open(driver, plans, keeps_effects, faults).await.map(Kind::Sqlite),
                     Ok(None) => Err(faults),
                     Err(fault) => {
                         faults.push(fault);
@@ -54,7 +65,7 @@ impl SqlSource {
                 }
             }
             Database::Postgres { url, session } => match Postgres::open(url, session.clone(), clock) {
-                Ok(driver) => Engine::open(driver, plans, faults).await.map(Kind::Postgres),
+                Ok(driver) => Engine::open(driver, plans, keeps_effects, faults).await.map(Kind::Postgres),
                 Err(fault) => {
                     faults.push(fault);
                     Err(faults)
@@ -94,6 +105,14 @@ impl Source for SqlSource {
         self.engine().call(tool, call).await
     }
 
+    fn recovery(&self, tool: &str) -> Recovery {
+        self.engine().recovery(tool)
+    }
+
+    async fn resolve(&self, tool: &str, effect: &ClaimedEffect) -> Resolution {
+        self.engine().resolve(tool, effect).await
+    }
+
     async fn ready(&self) -> Result<(), String> {
         self.engine().ready().await
     }
@@ -108,10 +127,18 @@ struct Engine<D: Driver> {
     driver: D,
     tools: Vec<Tool<D>>,
     by_name: BTreeMap<String, usize>,
+    keeps_effects: bool,
+    /// How many changes have written down their effect since the start.
+    kept: AtomicU32,
 }
 
 impl<D: Driver> Engine<D> {
-    async fn open(driver: D, plans: Vec<check::Plan>, mut faults: Vec<SqlFault>) -> Result<Self, Vec<SqlFault>> {
+    async fn open(
+        driver: D,
+        plans: Vec<check::Plan>,
+        keeps_effects: bool,
+        mut faults: Vec<SqlFault>,
+    ) -> Result<Self, Vec<SqlFault>> {
         let mut tools = Vec::new();
         match driver.prepare(plans).await {
             Ok((prepared, found)) => {
@@ -120,12 +147,19 @@ impl<D: Driver> Engine<D> {
             }
             Err(message) => faults.push(SqlFault::new(&["url"], message)),
         }
+        // As long as something else is wrong, nothing is made in the database.
+        if keeps_effects
+            && faults.is_empty()
+            && let Err(message) = driver.prepare_effects().await
+        {
+            faults.push(SqlFault::new(&["effects_table"], message));
+        }
         if !faults.is_empty() {
             driver.close().await;
             return Err(faults);
         }
         let by_name = tools.iter().enumerate().map(|(index, tool)| (tool.spec.name.clone(), index)).collect();
-        Ok(Self { driver, tools, by_name })
+        Ok(Self { driver, tools, by_name, keeps_effects, kept: AtomicU32::new(0) })
     }
 
     fn find(&self, name: &str) -> Option<&Tool<D>> {
@@ -178,8 +212,13 @@ impl<D: Driver> Engine<D> {
     ) -> Result<Outcome, CallError> {
         let values = arguments::values(tool, call)?;
         let mut rows = Rows::new(&tool.columns, &[], limit, call.max_result_bytes);
-        let affected = self.driver.write(command, &values, &mut rows, call).await?;
-        Ok(Outcome::structured(rows.into_write(answer, affected)))
+        let effect = call.effect.as_ref().filter(|_| self.keeps_effects);
+        let change = Change { command, values: &values, answer, effect, call };
+        let outcome = self.driver.write(&change, &mut rows).await?;
+        if effect.is_some() && self.kept.fetch_add(1, Ordering::Relaxed).is_multiple_of(SWEEP_EVERY) {
+            self.driver.sweep_effects().await;
+        }
+        Ok(outcome)
     }
 }
 
@@ -200,6 +239,15 @@ impl<D: Driver> Source for Engine<D> {
             Run::Page { paged, key, size } => self.page(tool, (paged, key, *size), call).await,
             Run::Write { command, row_limit, answer } => self.write(tool, (command, *row_limit, *answer), call).await,
         }
+    }
+
+    fn recovery(&self, name: &str) -> Recovery {
+        let changes = self.find(name).is_some_and(|tool| matches!(tool.run, Run::Write { .. }));
+        Recovery { sends_key: false, resolves: self.keeps_effects && changes }
+    }
+
+    async fn resolve(&self, name: &str, effect: &ClaimedEffect) -> Resolution {
+        if self.recovery(name).resolves { self.driver.resolve(effect).await } else { Resolution::Unknown }
     }
 
     async fn ready(&self) -> Result<(), String> {

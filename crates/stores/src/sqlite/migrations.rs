@@ -17,6 +17,7 @@ const STEPS: &[Step] = &[
     (3, "acme", include_str!("migrations/0003_acme.sql")),
     (4, "people", include_str!("migrations/0004_people.sql")),
     (5, "issuer", include_str!("migrations/0005_issuer.sql")),
+    (8, "effect", include_str!("migrations/0008_effect.sql")),
 ];
 
 /// Where the steps that were done are remembered.

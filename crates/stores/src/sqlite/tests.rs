@@ -7,7 +7,7 @@ use bridgehead_auth::{
     Revocation, SessionStore, SubjectStore, TraceEvent, TraceStore, UserStore,
     trace::{Kept, Step},
 };
-use bridgehead_core::{EndpointId, ScopeSet};
+use bridgehead_core::{EffectStore, EndpointId, ScopeSet};
 use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
@@ -75,6 +75,7 @@ async fn sqlite_keeps_the_contract() {
     crate::contract::trace_store(|| async { Ok(open().await? as Arc<dyn TraceStore>) }).await.unwrap();
     crate::contract::issuer_store(|| async { Ok(open().await? as Arc<dyn IssuerStore>) }).await.unwrap();
     crate::contract::certificate_store(|| async { Ok(open().await? as Arc<dyn CertificateStore>) }).await.unwrap();
+    crate::contract::effect_store(|| async { Ok(open().await? as Arc<dyn EffectStore>) }).await.unwrap();
 }
 
 #[tokio::test]

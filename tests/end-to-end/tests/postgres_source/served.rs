@@ -20,7 +20,8 @@ pub(crate) async fn open_settings(
     tools: Vec<SqlToolSettings>,
 ) -> Result<SqlSource, Vec<SqlFault>> {
     let database = sql::Database::Postgres { url: Secret::new(url.to_owned()), session };
-    SqlSource::open(SqlSettings { name: "stock".into(), database, tools }, Arc::new(SystemClock)).await
+    SqlSource::open(SqlSettings { name: "stock".into(), database, effects_table: false, tools }, Arc::new(SystemClock))
+        .await
 }
 
 pub(crate) async fn open(database: &Database, tools: Vec<SqlToolSettings>) -> Result<SqlSource, Vec<SqlFault>> {

@@ -52,7 +52,8 @@ impl Check<'_> {
             .collect();
         let session = self.session(&path.key("session"), raw.session);
         let database = self.database(around, raw.url?.0, raw.seed, session);
-        let settings = SqlSettings { name: around.name.to_owned(), database, tools };
+        let effects_table = raw.effects_table.unwrap_or(false);
+        let settings = SqlSettings { name: around.name.to_owned(), database, effects_table, tools };
         self.statements(path, &settings);
         Some(settings)
     }

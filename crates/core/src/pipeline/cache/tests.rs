@@ -21,7 +21,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use super::*;
+use super::{super::Shield, *};
 use crate::{
     AuditRecord, AuditSink, Caller, Catalog, Claims, Effect, EndpointId, Freshness, LocalCache, Pipeline, Policies,
     PolicyPatch, Presented, RequestId, ScopeSet, Secret, SignIn, Source, ToolSpec, UpstreamFailure, Validators,
@@ -199,9 +199,12 @@ fn bench_with(patch: CachePatch, store: Option<Arc<dyn CacheStore>>) -> Bench {
     let catalog = Catalog::build(vec![named], &policies(patch)).ok().unwrap();
     let records = Arc::new(Records::default());
     let store = store.unwrap_or_else(|| Arc::new(LocalCache::new(clock.clone(), 1 << 20)));
-    let pipeline =
-        Pipeline::new(clock.clone(), records.clone()).with_cache(Cache::new(EndpointId::main(), store.clone()));
+    let pipeline = pipeline(&clock, &records, Cache::new(EndpointId::main(), store.clone()));
     Bench { behind, records, catalog, pipeline, clock, store }
+}
+
+fn pipeline(clock: &Arc<PausedClock>, records: &Arc<Records>, cache: Cache) -> Pipeline {
+    Pipeline::with_shield(clock.clone(), records.clone(), Shield::default().with_cache(cache))
 }
 
 fn caller(subject: &str) -> Caller {
@@ -224,7 +227,7 @@ impl Bench {
         let named = NamedSource { name: "t".into(), prefix: String::new(), source: self.behind.clone() };
         let catalog = Catalog::build(vec![named], &policies(CachePatch::default())).ok().unwrap();
         let cache = Cache::new(EndpointId::main(), self.store.clone());
-        let pipeline = Pipeline::new(self.clock.clone(), self.records.clone()).with_cache(cache);
+        let pipeline = pipeline(&self.clock, &self.records, cache);
         let (behind, records) = (self.behind.clone(), self.records.clone());
         Self { behind, records, catalog, pipeline, clock: self.clock.clone(), store: self.store.clone() }
     }

@@ -42,7 +42,7 @@ pub fn answers() -> Result<Vec<Row>, Box<dyn std::error::Error>> {
     for (class, name) in [(300_u16, "3xx"), (400, "4xx"), (500, "5xx")] {
         let mut groups: BTreeMap<(Judgement, Judgement), Vec<u16>> = BTreeMap::new();
         for status in class..class + 100 {
-            let judged = (of_status(status, Effect::Read, false)?, of_status(status, Effect::Write, false)?);
+            let judged = (of_status(status, Effect::Read, None)?, of_status(status, Effect::Write, None)?);
             groups.entry(judged).or_default().push(status);
         }
         let mut groups: Vec<_> = groups.into_iter().collect();
@@ -56,12 +56,17 @@ pub fn answers() -> Result<Vec<Row>, Box<dyn std::error::Error>> {
             } else {
                 statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
             };
-            let is_403 = seen == "403";
+            let with_header = match seen.as_str() {
+                "403" => {
+                    Some((403, "403 with `Retry-After`, or `X-RateLimit-Remaining: 0`", ("x-ratelimit-remaining", "0")))
+                }
+                "503" => Some((503, "503 with `Retry-After`", ("retry-after", "1"))),
+                _ => None,
+            };
             rows.push(Row { seen, read, write });
-            if is_403 {
-                let seen = "403 with `Retry-After`, or `X-RateLimit-Remaining: 0`".to_owned();
-                let limit = |effect| of_status(403, effect, true);
-                rows.push(Row { seen, read: limit(Effect::Read)?, write: limit(Effect::Write)? });
+            if let Some((status, seen, header)) = with_header {
+                let judged = |effect| of_status(status, effect, Some(header));
+                rows.push(Row { seen: seen.to_owned(), read: judged(Effect::Read)?, write: judged(Effect::Write)? });
             }
         }
     }
@@ -94,10 +99,14 @@ pub fn silences() -> Vec<Row> {
     before.chain(after).collect()
 }
 
-fn of_status(status: u16, effect: Effect, is_limit: bool) -> Result<Judgement, Box<dyn std::error::Error>> {
+fn of_status(
+    status: u16,
+    effect: Effect,
+    header: Option<(&'static str, &'static str)>,
+) -> Result<Judgement, Box<dyn std::error::Error>> {
     let mut headers = HeaderMap::new();
-    if is_limit {
-        headers.insert(HeaderName::from_static("x-ratelimit-remaining"), HeaderValue::from_static("0"));
+    if let Some((name, value)) = header {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     let received = Received {
         status: StatusCode::from_u16(status)?,

@@ -45,7 +45,8 @@ fn each_status_has_its_code_and_says_what_to_do() {
         (501, Read, UpstreamCode::Failed, false, "cannot do this"),
         (502, Read, UpstreamCode::Busy, true, "Try again later."),
         (502, Write, UpstreamCode::ConnectionLost, false, "look at what it should have changed"),
-        (503, Write, UpstreamCode::Busy, true, "Try again later."),
+        (503, Read, UpstreamCode::Busy, true, "Try again later."),
+        (503, Write, UpstreamCode::Busy, false, "look at what it should have changed"),
         (504, Read, UpstreamCode::Busy, true, "Try again later."),
         (504, Write, UpstreamCode::ConnectionLost, false, "look at what it should have changed"),
         (599, Read, UpstreamCode::Failed, true, "(HTTP 599)"),
@@ -71,6 +72,51 @@ fn retry_after_is_passed_on() {
         assert_eq!((failure.code, failure.retry_after), (code, Some(Duration::from_secs(seconds))));
         assert!(failure.retryable && failure.message.ends_with(&format!("Try again in {seconds} s.")), "{failure}");
     }
+}
+
+/// D5: what an answer says of the effect. Only what was certainly not done frees the key.
+#[test]
+fn each_answer_says_what_became_of_the_effect() {
+    use Verdict::{Definite, InDoubt, Undone};
+    const LATER: (&str, &str) = ("retry-after", "7");
+    const ELSEWHERE: (&str, &str) = ("location", "https://erp.internal/elsewhere");
+    for (status, header, verdict) in [
+        (301, Some(ELSEWHERE), InDoubt),
+        (302, Some(ELSEWHERE), InDoubt),
+        (303, Some(ELSEWHERE), Definite),
+        (307, Some(ELSEWHERE), Undone),
+        (308, Some(ELSEWHERE), Undone),
+        (400, None, Definite),
+        (401, None, Undone),
+        (403, None, Undone),
+        (403, Some(LATER), Undone),
+        (404, None, Definite),
+        (408, None, InDoubt),
+        (409, None, Definite),
+        (422, None, Definite),
+        (425, None, Undone),
+        (429, None, Undone),
+        (500, None, InDoubt),
+        (501, None, Definite),
+        (502, None, InDoubt),
+        (502, Some(LATER), InDoubt),
+        (503, None, InDoubt),
+        (503, Some(LATER), Undone),
+        (503, Some(("retry-after", "soon")), Undone),
+        (504, None, InDoubt),
+        (599, None, InDoubt),
+    ] {
+        let headers: Vec<_> = header.into_iter().collect();
+        let failure = with_context(Write, false, |context| of_answer(&received(status, &headers, ""), context));
+        assert_eq!(failure.verdict, verdict, "{status} {header:?}");
+        if verdict == InDoubt {
+            assert!(!failure.retryable, "{status}");
+        }
+    }
+    let unreadable = with_context(Write, false, |context| {
+        context.unreadable(&received(200, &[], "<html>"), "answered with a web page", str::to_owned)
+    });
+    assert_eq!(unreadable.verdict, InDoubt);
 }
 
 #[test]
@@ -151,6 +197,7 @@ fn what_was_not_sent_may_be_sent_again() {
         let error = NotSent { reason, host: "erp.internal".into(), cause: None };
         let failure = with_context(Write, false, |context| of_transport(error.into(), context));
         assert_eq!((failure.code, failure.retryable), (UpstreamCode::Unavailable, retryable), "{reason:?}");
+        assert_eq!(failure.verdict, Verdict::Undone, "{reason:?}");
         assert!(failure.message.contains("Nothing was sent"));
     }
     for (reason, code) in [
@@ -162,6 +209,7 @@ fn what_was_not_sent_may_be_sent_again() {
             let error = MaybeSent { reason, host: "erp.internal".into(), cause: None };
             let failure = with_context(effect, false, |context| of_transport(error.into(), context));
             assert_eq!((failure.code, failure.retryable), (code, effect.is_read()), "{reason:?} {effect}");
+            assert_eq!(failure.verdict, Verdict::InDoubt, "{reason:?} {effect}");
             assert_eq!(failure.message.contains("may have taken effect"), !effect.is_read());
         }
     }

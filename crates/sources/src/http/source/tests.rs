@@ -182,7 +182,7 @@ async fn each_answer_has_its_result() {
             "upstream_busy retry",
             "upstream_connection_lost",
         ),
-        ("503 Service Unavailable", "", "", "upstream_busy retry", "upstream_busy retry"),
+        ("503 Service Unavailable", "", "", "upstream_busy retry", "upstream_busy"),
     ] {
         let upstream = Upstream::answers(status, header, body);
         for (method, expected) in [("GET", read), ("POST", write)] {
@@ -260,4 +260,44 @@ async fn secrets_do_not_come_back() {
         let seen = upstream.seen().await;
         assert!(seen.contains("authorization: Bearer s3cret-own") && !seen.contains("mcp-"), "{seen}");
     }
+}
+
+/// D5: the key goes upstream as a UUID, in the header that the policy names, over one that is there.
+#[tokio::test]
+async fn a_claimed_effect_is_named_to_the_system_behind() {
+    let mut upstream = Upstream::answers("200 OK", "content-type: application/json", "{}");
+    let mut request = RequestSettings::new("POST", upstream.url("/orders"));
+    request.headers = vec![("Idempotency-Key".into(), Secret::new("always the same".into()))];
+    let source = source(tool(request, &[]));
+    assert_eq!(source.recovery("tool"), Recovery { sends_key: true, resolves: false });
+    let effect = |header: Option<&str>| bridgehead_core::ClaimedEffect {
+        id: bridgehead_core::EffectId::parse(&"0123456789abcdef".repeat(4)).unwrap(),
+        digest: [0; 32],
+        upstream_header: header.map(Into::into),
+        retention: Duration::from_secs(60),
+    };
+    for (header, expected) in [
+        (Some("Idempotency-Key"), "idempotency-key: 01234567-89ab-4def-8123-456789abcdef\r\n"),
+        (Some("X-Once"), "x-once: 01234567-89ab-4def-8123-456789abcdef\r\n"),
+        (None, "idempotency-key: always the same\r\n"),
+    ] {
+        let mut call = call(Caller::anonymous(), &json!({}));
+        call.effect = Some(effect(header));
+        source.call("tool", &call).await.unwrap();
+        let seen = upstream.seen().await;
+        assert!(seen.contains(expected), "{header:?}: {seen}");
+        assert_eq!(seen.matches("idempotency-key").count(), 1, "{seen}");
+    }
+    let mut call = call(Caller::anonymous(), &json!({}));
+    call.effect = Some(effect(Some("no header")));
+    let failure = failure(source.call("tool", &call).await.unwrap_err());
+    assert_eq!((failure.code, failure.verdict), (UpstreamCode::Unavailable, bridgehead_core::Verdict::Undone));
+    assert!(!upstream.saw_more());
+}
+
+#[test]
+fn a_read_names_no_effect() {
+    let source = source(tool(RequestSettings::new("GET", "http://127.0.0.1:9/orders"), &[]));
+    assert_eq!(source.recovery("tool"), Recovery::default());
+    assert_eq!(source.recovery("another"), Recovery::default());
 }

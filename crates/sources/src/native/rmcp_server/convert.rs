@@ -2,7 +2,7 @@
 
 use bridgehead_core::{
     ArgumentFault, CallError, Content, Effect, Fault, LogLevel, Notification, Outcome, Refusal, ResourceBody, ToolSpec,
-    UpstreamCode, UpstreamFailure,
+    UpstreamCode, UpstreamFailure, Verdict,
 };
 use rmcp::model::{
     CallToolResult, ContentBlock, ErrorCode, ErrorData, LoggingLevel, ResourceContents, ServerNotification,
@@ -132,12 +132,13 @@ fn block(block: ContentBlock) -> Option<Content> {
     }
 }
 
-/// An `isError` result: the tool's own words, meant for the agent.
+/// An `isError` result: the tool's own words, meant for the agent. They are its answer: a repeat under
+/// the same idempotency key gets them again.
 fn reported(result: CallToolResult) -> UpstreamFailure {
     let texts: Vec<_> = result.content.iter().filter_map(|block| Some(block.as_text()?.text.trim())).collect();
     let message = texts.join("\n");
     let message = if message.is_empty() { "The tool failed and does not say why.".to_owned() } else { message };
-    let failure = UpstreamFailure::new(UpstreamCode::Failed, message);
+    let failure = UpstreamFailure::new(UpstreamCode::Failed, message).with_verdict(Verdict::Definite);
     match result.structured_content {
         Some(details) => failure.with_details(details),
         None => failure,

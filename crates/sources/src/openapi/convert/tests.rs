@@ -311,3 +311,63 @@ fn hostile_descriptions_end_and_stay_small() {
     assert_eq!(operations, ["POST /a", "POST /b", "POST /c", "GET /f", "POST /g", "GET /h/{}/{a}{a}"]);
     assert!(conversion.reports.iter().any(|report| report.operation.as_deref() == Some("* /d")));
 }
+
+/// A description of one POST with these parameters.
+fn with_parameters(method: &str, parameters: Value) -> Document {
+    let operation = json!({"operationId": "order", "summary": "Orders.", "parameters": parameters,
+        "responses": {"200": {"description": "Done."}}});
+    let root = json!({"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "servers": [{"url": "https://shop.example"}],
+        "paths": {"/orders": {method: operation}}});
+    Document::of(root, None).unwrap()
+}
+
+fn header(name: &str, required: bool, schema: Value) -> Value {
+    json!({"name": name, "in": "header", "required": required, "schema": schema})
+}
+
+/// D5: the API's own idempotency key is no argument of a tool with effects, and the tool says its header.
+#[test]
+fn the_idempotency_key_of_the_api_is_found() {
+    let text = || json!({"type": "string"});
+    for (method, header_schema, found) in [
+        ("post", text(), true),
+        ("delete", json!({}), true),
+        ("post", json!({"type": "string", "format": "uuid"}), true),
+        ("post", json!({"type": "string", "maxLength": 40, "minLength": 1}), true),
+        // What takes no UUID stays an argument, and a read has no use for it.
+        ("post", json!({"type": "string", "maxLength": 30}), false),
+        ("post", json!({"type": "integer"}), false),
+        ("get", text(), false),
+    ] {
+        let document = with_parameters(method, json!([header("X-Idempotency-Key", false, header_schema.clone())]));
+        let conversion = convert(&document, &settings());
+        let tool = &conversion.operations[0];
+        let arguments = tool.spec.input_schema["properties"].as_object().unwrap();
+        assert_eq!(tool.spec.upstream_idempotency_header.as_deref() == Some("X-Idempotency-Key"), found, "{method}");
+        assert_eq!(arguments.is_empty(), found, "{method} {header_schema} {arguments:?}");
+        let noted = conversion.reports.iter().any(|report| report.reason.contains("takes no UUID"));
+        assert_eq!(noted, method != "get" && !found, "{method} {header_schema}");
+    }
+}
+
+/// Where the credential stands in the header, it is the credential's.
+#[test]
+fn a_header_of_the_credential_is_no_key() {
+    let document = with_parameters("post", json!([header("Idempotency-Key", true, json!({}))]));
+    let presents = Presents::At(vec![crate::http::Place::Header("idempotency-key".parse().unwrap())]);
+    let conversion = convert(&document, &ConvertSettings { presents, ..settings() });
+    assert_eq!(conversion.operations[0].spec.upstream_idempotency_header, None);
+}
+
+#[test]
+fn the_idempotency_key_of_the_api_may_be_hidden_and_not_set() {
+    let document = with_parameters("post", json!([header("Idempotency-Key", true, json!({"type": "string"}))]));
+    let shaped = |shaping: Shaping| {
+        convert(&document, &ConvertSettings { tools: [("order".to_owned(), shaping)].into(), ..settings() }).faults
+    };
+    assert_eq!(shaped(Shaping { hide: vec!["Idempotency-Key".into()], ..Shaping::default() }), []);
+    let set = [("Idempotency-Key".to_owned(), json!("k"))].into_iter().collect();
+    let faults = shaped(Shaping { set, ..Shaping::default() });
+    assert_eq!(faults[0].path, ["tools", "order", "set", "Idempotency-Key"]);
+    assert!(faults[0].message.contains("Bridgehead sends the right one"), "{}", faults[0]);
+}

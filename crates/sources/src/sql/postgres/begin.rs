@@ -35,6 +35,7 @@ pub(in crate::sql) fn check_session(session: &[SessionSetting]) -> Vec<SqlFault>
 }
 
 /// What settings are set to for one caller: names and values.
+#[derive(Default)]
 pub(super) struct Known(Vec<(String, String)>);
 
 impl Known {
@@ -64,6 +65,12 @@ impl Begin {
             sql.push_str(&format!("; SET LOCAL statement_timeout = {millis}"));
         }
         Self { sql, known }
+    }
+
+    /// With what else is to hold in it.
+    pub(super) fn further(mut self, sql: &str) -> Self {
+        self.sql.push_str(sql);
+        self
     }
 
     /// Begins it. Given up on the way, it is rolled back.

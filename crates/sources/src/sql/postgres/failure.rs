@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bridgehead_core::{UpstreamCode, UpstreamFailure};
+use bridgehead_core::{UpstreamCode, UpstreamFailure, Verdict};
 use serde_json::{Value, json};
 use sqlx::{
     Error,
@@ -35,9 +35,11 @@ pub(super) fn read(error: Error) -> UpstreamFailure {
     failure(error, During::Read)
 }
 
-/// A change failed before COMMIT was sent, or was certainly rolled back by it.
+/// A change failed before COMMIT was sent, or was certainly rolled back by it. What the database has
+/// refused it will refuse again; all else may go well another time.
 pub(super) fn write(error: Error) -> UpstreamFailure {
-    failure(error, During::Change)
+    let failure = failure(error, During::Change);
+    if failure.code == UpstreamCode::Rejected { failure } else { failure.with_verdict(Verdict::Undone) }
 }
 
 /// The time of a change was up before it was done, and it was rolled back.
@@ -47,6 +49,7 @@ pub(super) fn out_of_time() -> UpstreamFailure {
         "The change took longer than this tool may take, and was taken back. Nothing was changed. \
          Try again later, or change less at once.",
     )
+    .with_verdict(Verdict::Undone)
 }
 
 /// Nothing certain came back after COMMIT was sent.

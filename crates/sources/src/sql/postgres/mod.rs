@@ -25,6 +25,7 @@ mod calendar;
 mod command;
 mod connect;
 mod decode;
+mod effects;
 mod encode;
 mod failure;
 mod kind;
@@ -35,11 +36,12 @@ mod prepare;
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use bridgehead_core::{Call, CallError, Clock, Secret};
+use bridgehead_core::{Call, CallError, ClaimedEffect, Clock, Outcome, Resolution, Secret};
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use serde_json::Value;
 use sqlparser::dialect::PostgreSqlDialect;
-use sqlx::{Connection as _, Transaction, postgres::PgRow};
+use sqlx::{Connection as _, PgConnection, Transaction, postgres::PgRow};
 
 pub(super) use self::begin::check_session;
 use self::{
@@ -52,7 +54,8 @@ use super::{
     arguments::Bound,
     check::Plan,
     datum::Datum,
-    driver::Driver,
+    driver::{Change, Driver},
+    effects::{Row, unkept},
     rows::{Cut, Rows},
     settings::{SessionSetting, SqlFault},
     source::{after, time_for_change, time_left},
@@ -66,6 +69,9 @@ pub(super) const DIALECT: Dialect =
 
 /// How long a COMMIT may take before nothing certain is known of it.
 const COMMIT_TIME: Duration = Duration::from_secs(10);
+
+/// How long an effect is asked for: as long as whoever may be in the middle of it has.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What can be said of the URL without using it.
 ///
@@ -145,30 +151,74 @@ impl Driver for Postgres {
         }
     }
 
-    async fn write(
-        &self,
-        command: &Command,
-        values: &[Datum],
-        rows: &mut Rows<'_>,
-        call: &Call,
-    ) -> Result<u64, CallError> {
-        let time = time_for_change(&*self.clock, call);
-        let begin = Begin::new("READ WRITE", time, Known::of(&call.caller, &self.session)?);
+    async fn write(&self, change: &Change<'_, Command>, rows: &mut Rows<'_>) -> Result<Outcome, CallError> {
+        let time = time_for_change(&*self.clock, change.call);
+        let known = Known::of(&change.call.caller, &self.session)?;
         let mut is_over = after(&*self.clock, time);
         let mut session = tokio::select! {
             biased;
             session = self.server.session(&*self.clock) => session.map_err(failure::write)?,
             () = &mut is_over => return Err(failure::out_of_time().into()),
         };
-        let mut result = self.change(&mut session, &begin, (command, values), rows, &mut is_over).await;
+        let begin =
+            Begin::new("READ WRITE", time, known).further(change.effect.map_or("", |_| effects::ENDS_WHEN_IDLE));
+        let mut result = self.transact(&mut session, &begin, change, rows, &mut is_over).await;
         if matches!(&result, Err(Trouble::Database(error)) if failure::is_stale(error)) {
             session.connection.clear_cached_statements().await.map_err(failure::write)?;
-            result = self.change(&mut session, &begin, (command, values), rows, &mut is_over).await;
+            result = self.transact(&mut session, &begin, change, rows, &mut is_over).await;
         }
         match result {
-            Ok(affected) => Ok(affected),
+            Ok(outcome) => Ok(outcome),
             Err(Trouble::Database(error)) => Err(failure::write(error).into()),
             Err(Trouble::Taking(error)) => Err(error),
+        }
+    }
+
+    async fn prepare_effects(&self) -> Result<(), String> {
+        let words = |error| format!("The database cannot be reached: {}.", failure::words(&error));
+        let mut connection = self.server.connect().await.map_err(words)?;
+        let prepared = effects::prepare(&mut connection).await;
+        let _ = connection.close().await;
+        prepared
+    }
+
+    async fn resolve(&self, effect: &ClaimedEffect) -> Resolution {
+        let asked = async {
+            let mut session = self.server.session(&*self.clock).await?;
+            // Not a mode in which the table would look as it did before the lock was waited for.
+            let begin = Begin::new("ISOLATION LEVEL READ COMMITTED READ ONLY", Some(PATIENCE), Known::default());
+            let mut transaction = begin.on(&mut session.connection).await?;
+            let kept = effects::find(&mut transaction, effect.id.as_str()).await?;
+            transaction.rollback().await?;
+            session.is_sound = true;
+            Ok::<_, sqlx::Error>(kept)
+        };
+        tokio::select! {
+            kept = asked => match kept {
+                Ok(Some(kept)) => kept.resolution(effect),
+                Ok(None) => Resolution::NotDone,
+                Err(error) => {
+                    tracing::warn!(effect = %effect.id, failure = %failure::read(error), "the table of effects could not be asked");
+                    Resolution::Unknown
+                }
+            },
+            () = self.clock.sleep(2 * PATIENCE) => Resolution::Unknown,
+        }
+    }
+
+    async fn sweep_effects(&self) {
+        let swept = async {
+            let mut session = self.server.session(&*self.clock).await?;
+            effects::sweep(&mut session.connection, self.clock.now().as_second()).await?;
+            session.is_sound = true;
+            Ok::<_, sqlx::Error>(())
+        };
+        let swept = tokio::select! {
+            swept = swept => swept.map_err(|error| failure::write(error).message),
+            () = self.clock.sleep(PATIENCE) => Err("it took too long".to_owned()),
+        };
+        if let Err(failure) = swept {
+            tracing::warn!(failure, "the table of effects was not cleared up");
         }
     }
 
@@ -200,22 +250,45 @@ async fn read(
     Ok(done.is_some())
 }
 
+/// Makes the change, unless it was made before.
+async fn make(
+    connection: &mut PgConnection,
+    change: &Change<'_, Command>,
+    now: Timestamp,
+    rows: &mut Rows<'_>,
+) -> Result<Outcome, Trouble> {
+    let failed = |error| Trouble::Taking(unkept(error).into());
+    if let Some(effect) = change.effect
+        && let Some(kept) = effects::find(connection, effect.id.as_str()).await.map_err(failed)?
+    {
+        return kept.answer(effect, &change.call.wire_name).map_err(Trouble::Taking);
+    }
+    // Every change is made before the last row comes, and all rows are taken.
+    let all = |row: &PgRow| rows.take(row).map(ControlFlow::Continue);
+    let affected = change.command.run(connection, change.values, all).await?;
+    let outcome = Outcome::structured(rows.take_write(change.answer, affected.unwrap_or_default()));
+    if let Some(effect) = change.effect {
+        let row = Row::new(effect, &outcome, now).map_err(Trouble::Taking)?;
+        effects::keep(connection, &row).await.map_err(failed)?;
+    }
+    Ok(outcome)
+}
+
 impl Postgres {
     /// One transaction with one statement.
-    async fn change(
+    async fn transact(
         &self,
         session: &mut Session,
         begin: &Begin,
-        (command, values): (&Command, &[Datum]),
+        change: &Change<'_, Command>,
         rows: &mut Rows<'_>,
         is_over: &mut BoxFuture<'static, ()>,
-    ) -> Result<u64, Trouble> {
+    ) -> Result<Outcome, Trouble> {
+        let now = self.clock.now();
         let Session { connection, is_sound } = session;
         let work = async {
             let mut transaction = begin.on(connection).await?;
-            // Every change is made before the last row comes, and all rows are taken.
-            let all = |row: &PgRow| rows.take(row).map(ControlFlow::Continue);
-            let result = command.run(&mut transaction, values, all).await;
+            let result = make(&mut transaction, change, now, rows).await;
             Ok::<_, Trouble>((transaction, result))
         };
         let (transaction, result) = tokio::select! {
@@ -225,10 +298,10 @@ impl Postgres {
             () = is_over => return Err(Trouble::Taking(failure::out_of_time().into())),
         };
         match result {
-            Ok(affected) => {
+            Ok(outcome) => {
                 self.commit(transaction).await?;
                 *is_sound = true;
-                Ok(affected.unwrap_or_default())
+                Ok(outcome)
             }
             Err(trouble) => {
                 *is_sound = transaction.rollback().await.is_ok();

@@ -3,7 +3,7 @@
 
 use std::{io, time::Duration};
 
-use bridgehead_core::{UpstreamCode, UpstreamFailure};
+use bridgehead_core::{UpstreamCode, UpstreamFailure, Verdict};
 use serde_json::json;
 use sqlx::Error;
 
@@ -43,9 +43,11 @@ pub(super) fn read(error: Error) -> UpstreamFailure {
     failure(error, "")
 }
 
-/// A write failed, and was rolled back.
+/// A write failed, and was rolled back. What the database has refused it will refuse again; all else
+/// may go well another time.
 pub(super) fn write(error: Error) -> UpstreamFailure {
-    failure(error, " Nothing was changed.")
+    let failure = failure(error, " Nothing was changed.");
+    if failure.code == UpstreamCode::Rejected { failure } else { failure.with_verdict(Verdict::Undone) }
 }
 
 /// The time of a write was up before it was done, and it was rolled back.
@@ -55,6 +57,7 @@ pub(super) fn out_of_time() -> UpstreamFailure {
         "The change took longer than this tool may take, and was taken back. Nothing was changed. \
          Try again later, or change less at once.",
     )
+    .with_verdict(Verdict::Undone)
 }
 
 /// The end of a transaction failed in a way that leaves open whether it was written.

@@ -12,6 +12,7 @@
 mod arguments;
 mod command;
 mod connect;
+mod effects;
 mod failure;
 mod page;
 mod prepare;
@@ -21,11 +22,12 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use std::{ops::ControlFlow, path::Path, sync::Arc};
+use std::{ops::ControlFlow, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use bridgehead_core::{Call, CallError, Clock};
+use bridgehead_core::{Call, CallError, ClaimedEffect, Clock, Outcome, Resolution};
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use serde_json::Value;
 use sqlparser::dialect::SQLiteDialect;
 use sqlx::{Connection as _, SqliteConnection, Transaction, sqlite::SqliteRow};
@@ -38,7 +40,8 @@ use super::{
     arguments::Bound,
     check::Plan,
     datum::Datum,
-    driver::Driver,
+    driver::{Change, Driver},
+    effects::{Row, TABLE, unkept},
     rows::Rows,
     settings::SqlFault,
     source::{after, time_for_change},
@@ -49,6 +52,9 @@ use super::{
 /// How SQLite writes its SQL.
 pub(super) const DIALECT: Dialect =
     Dialect { grammar: &SQLiteDialect {}, at_sign: true, dollar: true, slices: false, operators: &[] };
+
+/// How long an effect is asked for: longer than SQLite waits for a lock.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What can be said of the path without looking at it.
 ///
@@ -130,22 +136,66 @@ impl Driver for Sqlite {
         command.run(&mut connection, values, failure::read, full).await.map(drop)
     }
 
-    async fn write(
-        &self,
-        command: &Command,
-        values: &[Datum],
-        rows: &mut Rows<'_>,
-        call: &Call,
-    ) -> Result<u64, CallError> {
-        let mut time = after(&*self.clock, time_for_change(&*self.clock, call));
+    async fn write(&self, change: &Change<'_, Command>, rows: &mut Rows<'_>) -> Result<Outcome, CallError> {
+        let mut time = after(&*self.clock, time_for_change(&*self.clock, change.call));
         let pools = self.file.pools().await?;
         let (mut connection, running) = before(&mut time, pools.writer()).await?;
-        let (result, sound) = change(&mut connection, &running, &mut time, (command, values), rows).await;
+        let now = self.clock.now();
+        let (result, sound) = transact(&mut connection, &running, &mut time, (change, now), rows).await;
         if !sound {
             // A transaction may still be open on it.
             connection.close_on_drop();
         }
         result
+    }
+
+    async fn prepare_effects(&self) -> Result<(), String> {
+        let words = |error: sqlx::Error| {
+            format!(
+                "The table {TABLE} cannot be made or used: {}. Let this server write to the database; a table of that \
+                 name that is already there must be the one that it made.",
+                failure::words(&error)
+            )
+        };
+        let pools = self.file.pools().await.map_err(|failure| failure.message)?;
+        let (mut connection, _running) = pools.writer().await.map_err(words)?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(words)?;
+        effects::make(&mut transaction).await.map_err(words)?;
+        effects::look(&mut transaction).await.map_err(words)?;
+        transaction.commit().await.map_err(words)
+    }
+
+    async fn resolve(&self, effect: &ClaimedEffect) -> Resolution {
+        let asked = async {
+            let pools = self.file.pools().await?;
+            let (mut connection, _running) = pools.writer().await.map_err(failure::read)?;
+            // With the lock nobody is in the middle of a change.
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failure::read)?;
+            effects::make(&mut transaction).await.map_err(failure::read)?;
+            effects::find(&mut transaction, effect.id.as_str()).await.map_err(failure::read)
+        };
+        tokio::select! {
+            found = asked => match found {
+                Ok(Some(kept)) => kept.resolution(effect),
+                Ok(None) => Resolution::NotDone,
+                Err(failure) => {
+                    tracing::warn!(effect = %effect.id, %failure, "the table of effects could not be asked");
+                    Resolution::Unknown
+                }
+            },
+            () = self.clock.sleep(PATIENCE) => Resolution::Unknown,
+        }
+    }
+
+    async fn sweep_effects(&self) {
+        let swept = async {
+            let pools = self.file.pools().await?;
+            let (mut connection, _running) = pools.writer().await.map_err(failure::write)?;
+            effects::sweep(&mut connection, self.clock.now().as_second()).await.map_err(failure::write)
+        };
+        if let Err(failure) = swept.await {
+            tracing::warn!(%failure, "the table of effects was not cleared up");
+        }
     }
 
     async fn answers(&self) -> Result<(), String> {
@@ -171,13 +221,13 @@ async fn before<T>(
 
 /// One transaction with one statement. The second part says whether the connection is certainly
 /// outside of a transaction in the end.
-async fn change(
+async fn transact(
     connection: &mut SqliteConnection,
     running: &Running,
     time: &mut BoxFuture<'static, ()>,
-    (command, values): (&Command, &[Datum]),
+    (change, now): (&Change<'_, Command>, Timestamp),
     rows: &mut Rows<'_>,
-) -> (Result<u64, CallError>, bool) {
+) -> (Result<Outcome, CallError>, bool) {
     // The lock is taken first: no statement begins that could not write in the end. A BEGIN that
     // is given up is taken back by the driver.
     let mut transaction = match before(time, connection.begin_with("BEGIN IMMEDIATE")).await {
@@ -185,9 +235,7 @@ async fn change(
         Err(error) => return (Err(error), true),
     };
     let result = {
-        // Every change is made before the first row comes, and all rows are taken.
-        let all = |row: &SqliteRow| rows.take(row).map(ControlFlow::Continue);
-        let work = command.run(&mut transaction, values, failure::write, all);
+        let work = make(&mut transaction, change, now, rows);
         tokio::pin!(work);
         tokio::select! {
             biased;
@@ -202,15 +250,38 @@ async fn change(
     settle(transaction, result).await
 }
 
+/// Makes the change, unless it was made before.
+async fn make(
+    connection: &mut SqliteConnection,
+    change: &Change<'_, Command>,
+    now: Timestamp,
+    rows: &mut Rows<'_>,
+) -> Result<Outcome, CallError> {
+    if let Some(effect) = change.effect {
+        effects::make(connection).await.map_err(unkept)?;
+        if let Some(kept) = effects::find(connection, effect.id.as_str()).await.map_err(unkept)? {
+            return kept.answer(effect, &change.call.wire_name);
+        }
+    }
+    // Every change is made before the first row comes, and all rows are taken.
+    let all = |row: &SqliteRow| rows.take(row).map(ControlFlow::Continue);
+    let affected = change.command.run(connection, change.values, failure::write, all).await?;
+    let outcome = Outcome::structured(rows.take_write(change.answer, affected));
+    if let Some(effect) = change.effect {
+        effects::keep(connection, &Row::new(effect, &outcome, now)?).await.map_err(unkept)?;
+    }
+    Ok(outcome)
+}
+
 /// Ends the transaction as the statement did. The second part says whether the connection is
 /// certainly outside of a transaction.
 async fn settle(
     transaction: Transaction<'_, sqlx::Sqlite>,
-    result: Result<u64, CallError>,
-) -> (Result<u64, CallError>, bool) {
+    result: Result<Outcome, CallError>,
+) -> (Result<Outcome, CallError>, bool) {
     match result {
-        Ok(affected) => match transaction.commit().await {
-            Ok(()) => (Ok(affected), true),
+        Ok(outcome) => match transaction.commit().await {
+            Ok(()) => (Ok(outcome), true),
             Err(error) if failure::is_certain(&error) => (Err(failure::write(error).into()), false),
             Err(error) => (Err(failure::uncertain(error).into()), false),
         },

@@ -2,6 +2,7 @@
 
 mod callers;
 mod changes;
+mod effects;
 mod opening;
 mod paging;
 mod reading;
@@ -54,7 +55,7 @@ impl Place {
 
     fn settings(&self, tools: Vec<SqlToolSettings>) -> SqlSettings {
         let database = Database::Sqlite { path: self.database(), seed: None };
-        SqlSettings { name: "stock".into(), database, tools }
+        SqlSettings { name: "stock".into(), database, effects_table: false, tools }
     }
 
     async fn open(&self, tools: Vec<SqlToolSettings>) -> Result<SqlSource, Vec<SqlFault>> {

@@ -165,6 +165,6 @@ async fn a_changed_configuration_begins_anew() {
     assert!(mark(&bench_with(other_policy, Some(store.clone())).call("read").await.unwrap()).is_none());
     let mut three = bench_with(same, Some(store.clone()));
     let cache = Cache::new(EndpointId::main(), store).with_revision("t", [7; 32]);
-    three.pipeline = Pipeline::new(three.clock.clone(), three.records.clone()).with_cache(cache);
+    three.pipeline = pipeline(&three.clock, &three.records, cache);
     assert!(mark(&three.call("read").await.unwrap()).is_none());
 }

@@ -106,6 +106,25 @@ async fn a_statement_that_rolls_back_by_itself_leaves_a_sound_connection() {
     assert_eq!(served.call("raise", json!({"by": 1})).await.unwrap(), json!({"affected": 2}));
 }
 
+/// D5: the key of a change that was taken back is fresh again, unless the database has said no.
+#[tokio::test]
+async fn what_was_taken_back_was_not_done() {
+    use bridgehead_core::Verdict::{Definite, Undone};
+    let place = Place::with(STOCK).await;
+    let served = place.serve(tools()).await;
+    let verdict = |error: CallError| match error {
+        CallError::Upstream(failure) => failure.verdict,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(verdict(served.call("raise", json!({"by": -1})).await.unwrap_err()), Definite);
+    place.run("DROP TABLE stock").await;
+    assert_eq!(verdict(served.call("raise", json!({"by": 1})).await.unwrap_err()), Undone);
+    for failure in [failure::write(sqlx::Error::WorkerCrashed), failure::out_of_time()] {
+        assert_eq!(failure.verdict, Undone, "{failure}");
+    }
+    assert_eq!(failure::uncertain(sqlx::Error::WorkerCrashed).verdict, bridgehead_core::Verdict::InDoubt);
+}
+
 /// A write that is too slow is taken back before the deadline: never in doubt, so a retry is fine.
 #[tokio::test]
 async fn a_write_that_takes_too_long_is_taken_back() {

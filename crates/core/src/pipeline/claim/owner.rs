@@ -1,0 +1,173 @@
+//! The owner of a claim: sends the call, renews the lease meanwhile, and writes down what came of it.
+
+use std::{convert::Infallible, time::Duration};
+
+use tokio::sync::oneshot;
+
+use super::{Claims, Held, Keyed, Look, RENEW_EVERY, answered, cause, later};
+use crate::{
+    CallError, Outcome, Resolution,
+    effects::{Answer, Change, EffectStoreError, KeptAnswer, Standing, Verdict},
+};
+
+/// When it is tried again to write down an end, after the store failed. Then the lease runs out, and
+/// the effect is in doubt.
+const TRY_AGAIN_AFTER: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
+
+/// Which sending of an effect it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sending {
+    /// Nothing that was sent before can take effect.
+    First,
+    /// An earlier one may have taken effect; the system behind knows this one for a repeat.
+    Repeat,
+}
+
+/// How a claim ends.
+enum End {
+    Settled(KeptAnswer),
+    Released,
+    InDoubt,
+}
+
+impl Sending {
+    /// What it means that nothing was sent this time.
+    const fn unsent(self) -> Verdict {
+        match self {
+            Self::First => Verdict::Undone,
+            Self::Repeat => Verdict::InDoubt,
+        }
+    }
+}
+
+impl Claims {
+    /// Carries the call out and tells whoever asked, once its end is written down.
+    pub(super) async fn own(&self, held: Held, say: oneshot::Sender<Look>) {
+        held.keyed.gate.claim_holds(held.lease.until);
+        let (end, result) = tokio::select! {
+            biased;
+            ended = self.carry_out(&held) => ended,
+            () = held.keyed.gate.closed() => match held.sending.unsent() {
+                Verdict::InDoubt => (End::InDoubt, Err(CallError::Cancelled)),
+                Verdict::Definite | Verdict::Undone => (End::Released, Err(CallError::Cancelled)),
+            },
+            never = self.renew(&held) => match never {},
+        };
+        let written = self.write(&held, &end).await;
+        let result = match written {
+            Ok(Change::TooLate) => self.as_settled(&held, result).await,
+            Ok(Change::Made) | Err(_) => result,
+        };
+        // Whoever asked may have gone. Where the store failed they get the answer that there is: it is
+        // true, whether or not it can be given again.
+        let _ = say.send(Look::Ended(result));
+        if let Err(error) = written {
+            self.write_late(&held, &end, error).await;
+        }
+        self.effects.ends.ended(&held.keyed.effect.id);
+    }
+
+    async fn carry_out(&self, held: &Held) -> (End, Result<Outcome, CallError>) {
+        let Keyed { entry, call, gate, .. } = &held.keyed;
+        let result = self.dispatch.dispatch(entry, call, gate).await;
+        let verdict = match held.sending {
+            sending if !gate.is_passed() => sending.unsent(),
+            Sending::First => Verdict::of(&result),
+            Sending::Repeat => Verdict::of_repeat(&result),
+        };
+        match (verdict, result) {
+            (Verdict::Definite, Ok(outcome)) => Self::done(&held.keyed, outcome),
+            (Verdict::Definite, Err(CallError::Upstream(failure))) => {
+                (End::Settled(Answer::Failure((*failure).clone()).keep()), Err(CallError::Upstream(failure)))
+            }
+            (Verdict::Undone, result) => (End::Released, result),
+            (Verdict::Definite | Verdict::InDoubt, result) => self.doubted(&held.keyed, result.err()).await,
+        }
+    }
+
+    fn done(keyed: &Keyed, outcome: Outcome) -> (End, Result<Outcome, CallError>) {
+        let (answer, result) = answered(outcome, &keyed.entry);
+        (End::Settled(answer.keep()), result)
+    }
+
+    /// No definite answer came: the source is asked before the caller is told that nobody knows.
+    async fn doubted(&self, keyed: &Keyed, error: Option<CallError>) -> (End, Result<Outcome, CallError>) {
+        match keyed.entry.source.resolve(&keyed.entry.tool.address.tool, &keyed.effect).await {
+            Resolution::Done(outcome) => Self::done(keyed, outcome),
+            Resolution::NotDone => (End::Released, Err(undone(keyed, error))),
+            Resolution::Unknown => (End::InDoubt, Err(keyed.in_doubt(error))),
+        }
+    }
+
+    /// Holds the claim for as long as it is awaited.
+    async fn renew(&self, held: &Held) -> Infallible {
+        loop {
+            self.dispatch.clock.sleep(RENEW_EVERY).await;
+            let lease = self.lease(&held.keyed, self.dispatch.clock.now());
+            match self.effects.store.renew(&held.keyed.effect.id, &held.token, lease).await {
+                Ok(Change::Made) => held.keyed.gate.claim_holds(lease.until),
+                // The effect is somebody else's. What was sent cannot be called back; what was not is
+                // not sent any more once the gate sees that the claim has run out.
+                Ok(Change::TooLate) => std::future::pending().await,
+                Err(error) => {
+                    let effect = &held.keyed.effect.id;
+                    tracing::warn!(%effect, cause = cause(&error), "the claim of an effect could not be renewed");
+                }
+            }
+        }
+    }
+
+    async fn write(&self, held: &Held, end: &End) -> Result<Change, EffectStoreError> {
+        let (store, id, token) = (&self.effects.store, &held.keyed.effect.id, &held.token);
+        let retention = held.keyed.entry.tool.policy.idempotency_retention;
+        let keep_until = later(self.dispatch.clock.now(), retention);
+        match end {
+            End::Settled(answer) => store.settle(id, token, answer, keep_until).await,
+            End::Released => store.release(id, token).await,
+            End::InDoubt => store.doubt(id, token, keep_until).await,
+        }
+    }
+
+    async fn write_late(&self, held: &Held, end: &End, mut error: EffectStoreError) {
+        let effect = &held.keyed.effect.id;
+        for pause in TRY_AGAIN_AFTER {
+            tracing::warn!(%effect, cause = cause(&error), "the end of an effect could not be written down; it is tried again");
+            self.dispatch.clock.sleep(pause).await;
+            match self.write(held, end).await {
+                Ok(_) => return,
+                Err(again) => error = again,
+            }
+        }
+        tracing::error!(%effect, cause = cause(&error), "the end of an effect could not be written down: it is in doubt from now on");
+    }
+
+    /// The answer that stands, where somebody else has settled the effect meanwhile.
+    async fn as_settled(&self, held: &Held, result: Result<Outcome, CallError>) -> Result<Outcome, CallError> {
+        let now = self.dispatch.clock.now();
+        match self.effects.store.find_effect(&held.keyed.effect.id, now).await {
+            Ok(Some(record)) => match record.standing(now) {
+                Standing::Settled(answer) => Answer::read(answer).replay(),
+                Standing::Running | Standing::InDoubt => result,
+            },
+            Ok(None) | Err(_) => result,
+        }
+    }
+}
+
+/// The call came to nothing, as the source says, however it ended here.
+fn undone(keyed: &Keyed, error: Option<CallError>) -> CallError {
+    let name = &keyed.entry.tool.wire_name;
+    let message = format!("`{name}` did not take effect. Call it again with the same idempotency key.");
+    match error {
+        Some(CallError::Upstream(failure)) => {
+            let mut failure = *failure;
+            failure.message = message;
+            failure.retryable = true;
+            failure.verdict = Verdict::Undone;
+            failure.into()
+        }
+        Some(other) => other,
+        None => CallError::Cancelled,
+    }
+}

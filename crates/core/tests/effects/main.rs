@@ -1,0 +1,9 @@
+//! D5: one effect and one answer for each idempotency key, through the pipeline as it is served, over
+//! a store that can fail, with replicas that die and a system behind that does as it is told. That no
+//! order of events breaks it is tried out in `model.rs`.
+
+mod doubt;
+mod key;
+mod model;
+mod once;
+mod rig;
