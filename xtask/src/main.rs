@@ -9,6 +9,7 @@
 
 mod advisories;
 mod clients;
+mod crash;
 mod deny;
 mod deps;
 mod first_run;
@@ -43,6 +44,8 @@ usage: cargo xtask COMMAND
                        --short: the development binary and a copy of the example
   image [--short]      builds the container image without a container engine and serves the example from it, with
                        nothing writable but the volume; --short: the development binary (Linux, as root)
+  crash [--seed NUMBER] [--calls NUMBER]
+                       kills servers in the middle of calls with effects, and counts what became of each
   footprint [PROGRAM]  size, start and memory of the program that the image has, or of another
   deny                 licences, banned crates and where crates come from
   advisories           known faults in the crates we use; exit code 3 when the list of them cannot be had
@@ -73,6 +76,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["first-run", "--short"] => first_run::short(&workspace),
         ["image"] => image::full(&workspace),
         ["image", "--short"] => image::short(&workspace),
+        ["crash", arguments @ ..] => crash::run(&workspace, arguments),
         ["footprint"] => footprint::run(&workspace, None),
         ["footprint", program] => footprint::run(&workspace, Some(program)),
         ["deny"] => deny::run(&workspace),

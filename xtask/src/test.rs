@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test there is, installing and starting what it needs. Only the first run from a fresh
 //! clone (`cargo xtask first-run`) and the image as it is shipped (`cargo xtask image`) are left out, since they compile
-//! everything once more; their short forms are here.
+//! everything once more, and the long crash test (`cargo xtask crash`); their short forms are here.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use crate::{first_run, generate, image, layers, limits, paths, tools};
 
 /// The tests that drive foreign clients and servers are behind these features, so that a plain `cargo test` needs only
 /// Rust.
-const REAL_ONES: &str = "bridgehead-end-to-end/real-clients,bridgehead-end-to-end/servers";
+const REAL_ONES: &str = "bridgehead-end-to-end/real-clients,bridgehead-end-to-end/servers,bridgehead-crash/servers";
 /// Those on the Chinook sample database need a file that is not part of the repository.
 const CHINOOK: &str = "bridgehead-end-to-end/chinook";
 /// Names that file; the tests read it, too.

@@ -15,6 +15,8 @@ pub enum Ending {
     Refused(&'static str),
     /// The source saw the call and it failed, with this code.
     Failed(&'static str),
+    /// The call took long and was answered with a handle; it goes on.
+    Continues,
     /// The client went away; a call with effects goes on without it.
     Abandoned,
 }
@@ -27,6 +29,7 @@ impl Ending {
             Self::Succeeded => "succeeded",
             Self::Refused(_) => "refused",
             Self::Failed(_) => "failed",
+            Self::Continues => "continues",
             Self::Abandoned => "abandoned",
         }
     }
@@ -36,7 +39,7 @@ impl Ending {
     pub const fn code(&self) -> Option<&'static str> {
         match self {
             Self::Refused(code) | Self::Failed(code) => Some(code),
-            Self::Succeeded | Self::Abandoned => None,
+            Self::Succeeded | Self::Continues | Self::Abandoned => None,
         }
     }
 }

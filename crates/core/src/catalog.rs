@@ -1,12 +1,12 @@
 //! The checked set of tools: an immutable snapshot, shared, and swapped whole.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value, json};
 
 use crate::{
     Policies, Policy, Source, Tool, ToolAddress, ToolSpec, WireName, cache,
-    effects::parameter,
+    effects::{handle, parameter},
     policy::matches,
     schema::{Schema, omitted_property},
 };
@@ -75,8 +75,34 @@ impl Catalog {
             }
         }
         catalog.sources = sources;
+        catalog.add_result_tool(policies, &mut faults);
         catalog.connect();
         if faults.is_empty() { Ok(catalog) } else { Err(faults) }
+    }
+
+    /// The tool that fetches results, where a call may be answered without one.
+    fn add_result_tool(&mut self, policies: &Policies, faults: &mut Vec<CatalogFault>) {
+        for entry in self.entries.iter().filter(|entry| entry.tool.wire_name.as_str() == handle::RESULT) {
+            let message =
+                format!("`{}` is a name of Bridgehead's own. Rename the tool, or set `prefix`.", handle::RESULT);
+            faults.push(CatalogFault { address: entry.tool.address.clone(), message });
+        }
+        if !faults.is_empty() || !self.entries.iter().any(|entry| entry.tool.outlasts) {
+            return;
+        }
+        let (named, spec) = handle::result_tool();
+        let address = ToolAddress { source: named.name.clone(), tool: spec.name.as_str().into() };
+        match entry(&named, &address, spec, policies) {
+            Ok(mut entry) => {
+                // Its own waiting is shorter, whatever holds for others.
+                entry.tool.policy.timeout = handle::PATIENCE + Duration::from_secs(10);
+                entry.tool.outlasts = false;
+                self.add(entry, faults);
+            }
+            Err(messages) => {
+                faults.extend(messages.into_iter().map(|message| CatalogFault { address: address.clone(), message }));
+            }
+        }
     }
 
     fn add(&mut self, entry: Entry, faults: &mut Vec<CatalogFault>) {
@@ -167,6 +193,15 @@ fn entry(
     let output = output_schema
         .as_ref()
         .and_then(|schema| Schema::compile(schema).map_err(|e| faults.push(format!("output schema: {e}"))).ok());
+    // What is checked is the strict schema: a handle takes another way.
+    let may_outlast = policy.timeout > handle::PATIENCE;
+    let (outlasts, output_schema) = match output_schema {
+        Some(schema) if may_outlast => match handle::publish(schema.clone()) {
+            Some(published) => (true, Some(published)),
+            None => (false, Some(schema)),
+        },
+        schema => (may_outlast, schema),
+    };
     match (wire_name, input) {
         (Some(wire_name), Some(input)) if faults.is_empty() => Ok(Entry {
             tool: Tool {
@@ -179,6 +214,7 @@ fn entry(
                     None => spec.input_schema,
                 }),
                 output_schema: output_schema.map(Arc::new),
+                outlasts,
                 effect: spec.effect,
                 idempotent: spec.idempotent,
                 open_world: spec.open_world,

@@ -15,6 +15,7 @@
 //! (`pipeline/claim.rs`), and why it is so stands in `docs/adr/0014-effects-exactly-once.md`.
 
 pub mod answer;
+pub mod handle;
 pub mod key;
 pub(crate) mod parameter;
 pub mod record;

@@ -219,6 +219,8 @@ pub struct InDoubt {
     /// Whether the same call with the same key may bring certainty: the source can find out, or the
     /// system behind knows the key.
     pub can_be_resolved: bool,
+    /// Whether it was asked for with a handle, so that it is not known whether the call had a key.
+    pub by_handle: bool,
     /// How the call ended; `None` where it ended elsewhere, without a word.
     pub cause: Option<CallError>,
 }
@@ -237,6 +239,12 @@ impl fmt::Display for InDoubt {
                 "It is not known whether `{tool}` took effect: the call was sent, and the server that sent it was gone \
                  before an answer came."
             )?,
+        }
+        if self.by_handle {
+            return f.write_str(
+                " Look at what it should have changed before you call it again. If it had an idempotency key, call it with \
+                 that one.",
+            );
         }
         f.write_str(
             " Look at what it should have changed, and do not call it with a new idempotency key before you know.",

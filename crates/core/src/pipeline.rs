@@ -20,9 +20,10 @@
 //! The caller's limit comes before the arguments: checking them is work as well. Arguments come before
 //! the turn and the place: a call that cannot succeed takes nobody's. The time in the queues counts
 //! against the deadline. What step 7 has claimed it settles behind step 9, and a refusal on the way there
-//! releases it. Between 8c and 8d stands the [`gate`]: what has passed it may have been sent. An answer
-//! that the cache has takes no turn and no place, and is shaped already; a call that may have changed
-//! something tells the cache before it answers.
+//! releases it. A call that outlasts the patience of platforms is answered with a handle around steps 7 to
+//! 9 (`claim/outlast`), and goes on. Between 8c and 8d stands the [`gate`]: what has passed it may have been sent.
+//! An answer that the cache has takes no turn and no place, and is shaped already; a call that may have
+//! changed something tells the cache before it answers.
 
 mod arguments;
 mod audit;
@@ -47,8 +48,18 @@ mod way;
 
 use std::sync::Arc;
 
-use self::{claim::Claims, dispatch::Dispatch};
-use crate::{AuditSink, Call, CallError, Catalog, Clock, Entry, Fault, IdempotencyKey, Outcome, Refusal};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    cache::Noted,
+    claim::{Claims, Long},
+    dispatch::Dispatch,
+    gate::Gate,
+};
+use crate::{
+    AuditSink, Call, CallError, Catalog, Clock, Entry, Fault, IdempotencyKey, Outcome, Refusal,
+    effects::{arguments_digest, handle::RESULT},
+};
 
 pub use claim::Effects;
 pub use dispatch::Shield;
@@ -91,7 +102,8 @@ impl Pipeline {
     /// Why the call did not succeed, by blame.
     pub async fn run(&self, catalog: &Catalog, mut call: Call) -> Result<Outcome, CallError> {
         let gate = gate::CloseOnDrop::default();
-        let mut record = audit::Open::new(&*self.audit, self.clock.clone(), &call, gate.0.clone());
+        let noted = Arc::new(Noted::default());
+        let mut record = audit::Open::new(&*self.audit, self.clock.clone(), &call, (gate.0.clone(), noted.clone()));
         let result = async {
             let entry = find::find(catalog, &call)?;
             record.found(&entry.tool);
@@ -103,14 +115,13 @@ impl Pipeline {
             }
             call.max_result_bytes = entry.tool.policy.max_result_bytes;
             let deadline = deadline::Deadline::start(&*self.clock, &entry.tool.policy, &mut call);
-            let fallback = cache::Fallback::default();
-            let waiting = cache::Waiting { record: &record, gate: &gate.0, fallback: &fallback };
-            let result = deadline.bound(entry, &gate.0, self.answer(entry, call, key, waiting)).await;
+            let answer = self.answer(catalog, entry.clone(), call, key, (gate.0.clone(), noted.clone()));
+            let result = deadline.bound(entry, &gate.0, answer).await;
             if let Some(caching) = self.dispatch.caching.as_ref().filter(|_| result.is_err()) {
                 // Its time may be over while it goes on.
                 caching.changed(entry, &result).await;
             }
-            fallback.instead_of(result, self.clock.now(), &record)
+            noted.instead_of(result, self.clock.now())
         }
         .await;
         record.close(&result);
@@ -119,19 +130,51 @@ impl Pipeline {
 
     async fn answer(
         &self,
-        entry: &Arc<Entry>,
+        catalog: &Catalog,
+        entry: Arc<Entry>,
         call: Call,
         key: Option<IdempotencyKey>,
-        waiting: cache::Waiting<'_>,
+        (gate, noted): (Arc<Gate>, Arc<Noted>),
     ) -> Result<Outcome, CallError> {
-        match (key, &self.claims) {
-            (Some(key), Some(claims)) => claims.once(entry, call, &key, waiting.gate).await,
-            (Some(_), None) => Err(Fault::new("keeping one effect for one key, without a store for it").into()),
-            (None, _) => {
-                let way = way::Way { dispatch: self.dispatch.clone(), entry: entry.clone() };
-                match (&self.dispatch.caching, cache::policy(entry)) {
-                    (Some(caching), Some(policy)) => caching.answer(&way, policy, &call, waiting).await,
-                    _ => way.go(&call, waiting.gate).await,
+        match &self.claims {
+            Some(claims) if entry.tool.wire_name.as_str() == RESULT => claims.result(catalog, &call).await,
+            Some(claims) if claims.gives_handles(&entry) => {
+                let stop = CancellationToken::new();
+                let call = Call { cancelled: stop.clone(), ..call };
+                let long = Long {
+                    _stop: stop.drop_guard(),
+                    gate: gate.clone(),
+                    deadline: call.deadline,
+                    subject: call.caller.subject.clone(),
+                    digest: arguments_digest(&call.arguments),
+                    effect: key.as_ref().map(|key| claims.effect(&entry, &call, key)),
+                    entry: entry.clone(),
+                };
+                claims.outlast(long, Box::pin(self.make(entry, call, key, (gate, noted)))).await
+            }
+            _ => self.make(entry, call, key, (gate, noted)).await,
+        }
+    }
+
+    /// Makes the call. Nothing of it is borrowed, so that it can go on by itself.
+    fn make(
+        &self,
+        entry: Arc<Entry>,
+        call: Call,
+        key: Option<IdempotencyKey>,
+        (gate, noted): (Arc<Gate>, Arc<Noted>),
+    ) -> impl Future<Output = Result<Outcome, CallError>> + Send + use<> {
+        let (dispatch, claims) = (self.dispatch.clone(), self.claims.clone());
+        async move {
+            match (key, claims) {
+                (Some(key), Some(claims)) => claims.once(&entry, call, &key, &gate).await,
+                (Some(_), None) => Err(Fault::new("keeping one effect for one key, without a store for it").into()),
+                (None, _) => {
+                    let way = way::Way { dispatch: dispatch.clone(), entry: entry.clone() };
+                    match (&dispatch.caching, cache::policy(&entry)) {
+                        (Some(caching), Some(policy)) => caching.answer(&way, policy, &call, (&gate, &noted)).await,
+                        _ => way.go(&call, &gate).await,
+                    }
                 }
             }
         }

@@ -134,7 +134,8 @@ pub struct Tool {
     pub description: String,
     /// As [`ToolSpec::input_schema`], with the parameter for an idempotency key.
     pub input_schema: Arc<Map<String, Value>>,
-    /// As [`ToolSpec::output_schema`], with the optional member `_omitted`.
+    /// As [`ToolSpec::output_schema`], with the optional member `_omitted`; and with `_running`, in place of
+    /// all others, where calls may be answered with a handle.
     pub output_schema: Option<Arc<Map<String, Value>>>,
     /// What it does to the world.
     pub effect: Effect,
@@ -150,6 +151,8 @@ pub struct Tool {
     pub key: Option<KeyParameter>,
     /// The header in which the system behind takes a key of its own, where the source sends it.
     pub upstream_idempotency_header: Option<Arc<str>>,
+    /// Whether its calls may take longer than platforms wait, and are answered with a handle then.
+    pub outlasts: bool,
     /// Time-outs and limits.
     pub policy: Policy,
 }

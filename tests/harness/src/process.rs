@@ -150,6 +150,11 @@ impl Served {
         self.child.wait().await.expect("it ends").code()
     }
 
+    /// Sends SIGKILL and waits for the end.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it ends");
+    }
+
     /// Sends SIGTERM, without waiting.
     pub async fn begin_to_terminate(&self) {
         let pid = self.child.id().expect("it runs").to_string();

@@ -58,7 +58,7 @@ pub(super) async fn run(args: Args) -> Outcome {
         |parameter: KeyParameter| args.idempotency_key.is_some() || call.arguments.contains_key(parameter.name);
     let (pipeline, store) = if tool.key.is_some_and(has_key) {
         let keyring = compose::keyring(&loaded.settings, &ambient).await?;
-        let effects = compose::effects(&keyring, &ambient, &EndpointId::main());
+        let effects = compose::effects(&keyring, &ambient, &EndpointId::main()).without_handles();
         (pipeline.with_effects(effects), Some(keyring.store))
     } else {
         (pipeline, None)

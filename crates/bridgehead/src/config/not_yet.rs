@@ -60,7 +60,6 @@ const LIST: &[NotYet] = &[
         values: Values::Schemes(&["mysql", "mariadb"]),
         meanwhile: "use a SQLite file (\"sqlite:FILE\"), for example an export of the tables that are asked for",
     },
-    all_but("sources.*.effects_table", "false", "leave it out"),
     all("pages", "leave it out"),
 ];
 

@@ -339,7 +339,7 @@ pub struct RawPolicy {
 #[serde(deny_unknown_fields)]
 pub struct RawRateLimit {
     /// Calls of each teammate, per `second`, `minute`, `hour`, `day` or a time such as `15m`. The calls of
-    /// all tools that one pattern matches count together.
+    /// all tools that one pattern matches count together. In the mode `open` all callers are one.
     #[schemars(extend("examples" = ["60/minute", "100/15m"]))]
     pub per_caller: Option<String>,
     /// How many calls of a teammate may come at once before `per_caller` counts. Default: the amount of its

@@ -1,14 +1,13 @@
 //! Step 1. Every call leaves one record: refusals, panics and clients that went away included.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::gate::Gate;
-use crate::{AuditRecord, AuditSink, CacheUse, Call, CallError, Clock, Effect, Ending, Outcome, RequestId, Tool};
+use super::{cache::Noted, gate::Gate};
+use crate::{
+    AuditRecord, AuditSink, Call, CallError, Clock, Effect, Ending, Outcome, RequestId, Tool, effects::handle::RUNNING,
+};
 
 /// A record that is still open. Dropped without [`Open::close`], it says that the caller went away.
 pub(super) struct Open<'a> {
@@ -21,12 +20,17 @@ pub(super) struct Open<'a> {
     tool: String,
     effect: Option<Effect>,
     gate: Arc<Gate>,
-    cache: Mutex<Option<CacheUse>>,
+    noted: Arc<Noted>,
     ending: Option<Ending>,
 }
 
 impl<'a> Open<'a> {
-    pub(super) fn new(sink: &'a dyn AuditSink, clock: Arc<dyn Clock>, call: &Call, gate: Arc<Gate>) -> Self {
+    pub(super) fn new(
+        sink: &'a dyn AuditSink,
+        clock: Arc<dyn Clock>,
+        call: &Call,
+        (gate, noted): (Arc<Gate>, Arc<Noted>),
+    ) -> Self {
         Self {
             sink,
             at: clock.now(),
@@ -37,7 +41,7 @@ impl<'a> Open<'a> {
             tool: call.wire_name.clone(),
             effect: None,
             gate,
-            cache: Mutex::default(),
+            noted,
             ending: None,
         }
     }
@@ -45,11 +49,6 @@ impl<'a> Open<'a> {
     pub(super) fn found(&mut self, tool: &Tool) {
         self.tool = tool.address.to_string();
         self.effect = Some(tool.effect);
-    }
-
-    /// What the cache has to do with the call; the last word counts.
-    pub(super) fn cache(&self, use_: CacheUse) {
-        *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = Some(use_);
     }
 
     pub(super) fn close(mut self, result: &Result<Outcome, CallError>) {
@@ -74,6 +73,7 @@ impl<'a> Open<'a> {
             }
         }
         self.ending = Some(match result {
+            Ok(outcome) if outcome.meta.contains_key(RUNNING) => Ending::Continues,
             Ok(_) => Ending::Succeeded,
             Err(CallError::Cancelled) => Ending::Abandoned,
             Err(error) if reached => Ending::Failed(error.code()),
@@ -94,7 +94,7 @@ impl Drop for Open<'_> {
             effect: self.effect,
             ending: self.ending.unwrap_or(Ending::Abandoned),
             took,
-            cache: *self.cache.lock().unwrap_or_else(PoisonError::into_inner),
+            cache: self.noted.used(),
         });
     }
 }

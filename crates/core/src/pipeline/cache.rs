@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{audit, flights::Flights, gate::Gate, way::Way};
+use super::{flights::Flights, gate::Gate, way::Way};
 use crate::{
     Cache, CacheUse, Call, CallError, Clock, Entry, Outcome, Refusal, ToolAddress, UpstreamCode,
     cache::{CacheKey, CacheLost, Found, Generation, Material, Remembered},
@@ -49,34 +49,35 @@ struct Landed {
     alone: bool,
 }
 
-/// What of a call has to be known while it waits for an answer.
-#[derive(Clone, Copy)]
-pub(super) struct Waiting<'a> {
-    pub(super) record: &'a audit::Open<'a>,
-    pub(super) gate: &'a Arc<Gate>,
-    pub(super) fallback: &'a Fallback,
+/// What the cache notes of a call, for its record and for its end.
+#[derive(Default)]
+pub(super) struct Noted {
+    used: Mutex<Option<CacheUse>>,
+    /// An answer whose time is over, for the case that the system behind fails.
+    fallback: Mutex<Option<Arc<Remembered>>>,
 }
 
-/// An answer whose time is over, for the case that the system behind fails.
-#[derive(Default)]
-pub(super) struct Fallback(Mutex<Option<Arc<Remembered>>>);
-
-impl Fallback {
-    fn set(&self, answer: Option<Arc<Remembered>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = answer;
+impl Noted {
+    /// What the cache had to do with the call.
+    pub(super) fn used(&self) -> Option<CacheUse> {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The answer in the place of a failure of the system behind, where the policy allows it so late.
-    pub(super) fn instead_of(
-        self,
-        result: Result<Outcome, CallError>,
-        now: Timestamp,
-        record: &audit::Open<'_>,
-    ) -> Result<Outcome, CallError> {
-        let answer = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    /// The last word counts.
+    fn uses(&self, used: CacheUse) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Some(used);
+    }
+
+    fn falls_back_on(&self, answer: Option<Arc<Remembered>>) {
+        *self.fallback.lock().unwrap_or_else(PoisonError::into_inner) = answer;
+    }
+
+    /// The older answer in the place of a failure of the system behind, where the policy allows it so late.
+    pub(super) fn instead_of(&self, result: Result<Outcome, CallError>, now: Timestamp) -> Result<Outcome, CallError> {
+        let answer = self.fallback.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (result, answer) {
             (Err(error), Some(answer)) if is_down(&error) && now < answer.stale_until => {
-                record.cache(CacheUse::Stale);
+                self.uses(CacheUse::Stale);
                 Ok(marked(&answer, now))
             }
             (result, _) => result,
@@ -102,7 +103,7 @@ impl Caching {
         way: &Way,
         policy: &CachePolicy,
         call: &Call,
-        Waiting { record, gate, fallback }: Waiting<'_>,
+        (gate, noted): (&Arc<Gate>, &Noted),
     ) -> Result<Outcome, CallError> {
         let entry = &way.entry;
         let shown = entry.source.shows(&entry.tool.address.tool, &call.caller).await?;
@@ -113,19 +114,19 @@ impl Caching {
                 Ok(found) => found,
                 Err(lost) => {
                     tracing::debug!(tool = %entry.tool.address, %lost, "not looked up");
-                    record.cache(CacheUse::Lost);
+                    noted.uses(CacheUse::Lost);
                     return way.go(call, gate).await;
                 }
             };
             let now = self.clock.now();
             if let Some(answer) = found.answer.as_ref().filter(|answer| now < answer.fresh_until) {
-                record.cache(CacheUse::Hit);
+                noted.uses(CacheUse::Hit);
                 return Ok(marked(answer, now));
             }
-            fallback.set(found.answer);
+            noted.falls_back_on(found.answer);
             let begin = |gate| self.ask(way.clone(), policy.clone(), call, (tool.clone(), key), gate);
             let (flight, joined) = self.flights.board(&(key, found.generation), begin);
-            record.cache(if joined { CacheUse::Joined } else { CacheUse::Miss });
+            noted.uses(if joined { CacheUse::Joined } else { CacheUse::Miss });
             gate.waits_for_question(flight.gate.clone());
             match flight.answer.await {
                 // The time of the one who began was over, and this one has some left.
@@ -134,7 +135,7 @@ impl Caching {
                 Ok(landed) if joined && landed.alone => return way.go(call, gate).await,
                 Ok(landed) => {
                     if !joined {
-                        record.cache(landed.used);
+                        noted.uses(landed.used);
                     }
                     return Ok(landed.outcome);
                 }

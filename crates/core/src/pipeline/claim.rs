@@ -6,6 +6,7 @@
 //! can do nothing afterwards.
 
 mod ends;
+mod outlast;
 mod owner;
 
 use std::{sync::Arc, time::Duration};
@@ -14,10 +15,14 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use self::{ends::Ends, owner::Sending};
+pub(super) use self::outlast::Long;
+use self::{
+    ends::Ends,
+    owner::{End, Sending},
+};
 use super::{dispatch::Dispatch, gate::Gate, shape};
 use crate::{
-    Call, CallError, ClaimedEffect, EffectStore, EndpointId, Entry, Fault, IdempotencyKey, InDoubt, Outcome,
+    Call, CallError, ClaimedEffect, EffectId, EffectStore, EndpointId, Entry, Fault, IdempotencyKey, InDoubt, Outcome,
     Randomness, Refusal, Resolution,
     effects::{
         Answer, Change, ClaimOutcome, ClaimToken, EffectOrigin, EffectRecord, EffectState, Lease, Standing,
@@ -42,13 +47,21 @@ pub struct Effects {
     store: Arc<dyn EffectStore>,
     randomness: Arc<dyn Randomness>,
     ends: Ends,
+    handles: bool,
 }
 
 impl Effects {
     /// Effects of this endpoint's calls, remembered in `store`.
     #[must_use]
     pub fn new(endpoint: EndpointId, store: Arc<dyn EffectStore>, randomness: Arc<dyn Randomness>) -> Self {
-        Self { endpoint, store, randomness, ends: Ends::default() }
+        Self { endpoint, store, randomness, ends: Ends::default(), handles: true }
+    }
+
+    /// Waits for every call to its end: for callers that have no platform in between.
+    #[must_use]
+    pub const fn without_handles(mut self) -> Self {
+        self.handles = false;
+        self
     }
 }
 
@@ -80,6 +93,7 @@ impl Keyed {
             effect: self.effect.id.clone(),
             tool: self.entry.tool.wire_name.to_string(),
             can_be_resolved: recovery.resolves || self.is_known_upstream(),
+            by_handle: false,
             cause,
         }))
     }
@@ -93,10 +107,25 @@ enum Look {
     Running,
 }
 
-/// A claim that is held.
+/// A claim on a record: only who has it can say how it ends.
+struct Claim {
+    id: EffectId,
+    token: ClaimToken,
+    /// How long the record is kept, from the end of its call.
+    retention: Duration,
+}
+
+impl Claim {
+    fn lease(&self, now: Timestamp) -> Lease {
+        let until = later(now, LEASE);
+        Lease { until, keep_until: later(until, self.retention) }
+    }
+}
+
+/// A call with its claim.
 struct Held {
     keyed: Keyed,
-    token: ClaimToken,
+    claim: Claim,
     lease: Lease,
     sending: Sending,
 }
@@ -104,6 +133,16 @@ struct Held {
 impl Claims {
     pub(super) fn new(effects: Effects, dispatch: Arc<Dispatch>) -> Self {
         Self { effects, dispatch }
+    }
+
+    /// Whether calls of this tool are answered with a handle when they take long.
+    pub(super) fn gives_handles(&self, entry: &Entry) -> bool {
+        self.effects.handles && entry.tool.outlasts
+    }
+
+    /// The effect that `key` names in this call.
+    pub(super) fn effect(&self, entry: &Entry, call: &Call, key: &IdempotencyKey) -> EffectId {
+        self.origin(entry, call.caller.subject.clone()).effect(key)
     }
 
     /// Makes the call, unless a call with this key was made before; then waits for that one's end.
@@ -114,11 +153,7 @@ impl Claims {
         key: &IdempotencyKey,
         gate: &Arc<Gate>,
     ) -> Result<Outcome, CallError> {
-        let origin = EffectOrigin {
-            endpoint: self.effects.endpoint.clone(),
-            subject: call.caller.subject.clone(),
-            tool: entry.tool.address.to_string().into(),
-        };
+        let origin = self.origin(entry, call.caller.subject.clone());
         let effect = ClaimedEffect {
             id: origin.effect(key),
             digest: arguments_digest(&call.arguments),
@@ -159,13 +194,13 @@ impl Claims {
 
     async fn claim(&self, keyed: Keyed, say: oneshot::Sender<Look>) {
         let now = self.dispatch.clock.now();
-        let lease = self.lease(&keyed, now);
-        let token = ClaimToken::generate(&*self.effects.randomness);
+        let claim = self.new_claim(&keyed);
+        let lease = claim.lease(now);
         let record = EffectRecord {
-            id: keyed.effect.id.clone(),
+            id: claim.id.clone(),
             origin: keyed.origin.clone(),
             digest: keyed.effect.digest,
-            token: token.clone(),
+            token: claim.token.clone(),
             state: EffectState::Running { lease_until: lease.until },
             first_sent_at: now,
             upstream_header: keyed.effect.upstream_header.clone(),
@@ -173,7 +208,7 @@ impl Claims {
         };
         let look = match self.effects.store.claim(&record, now).await {
             Ok(ClaimOutcome::Claimed) => {
-                return self.own(Held { keyed, token, lease, sending: Sending::First }, say).await;
+                return self.own(Held { keyed, claim, lease, sending: Sending::First }, say).await;
             }
             Ok(ClaimOutcome::Found(found)) if found.digest != keyed.effect.digest => {
                 let tool = keyed.entry.tool.wire_name.to_string();
@@ -187,7 +222,7 @@ impl Claims {
             Err(error) => {
                 tracing::error!(effect = %record.id, cause = cause(&error), "an idempotency key could not be claimed");
                 // It may have been claimed all the same.
-                let _ = self.effects.store.release(&record.id, &token).await;
+                let _ = self.effects.store.release(&claim.id, &claim.token).await;
                 Look::Ended(Err(Refusal::IdempotencyUnavailable.into()))
             }
         };
@@ -203,7 +238,7 @@ impl Claims {
         let now = self.dispatch.clock.now();
         let sending = match resolution {
             Resolution::Done(outcome) => {
-                let look = self.settle_found(&keyed, found, outcome, now).await;
+                let look = self.settle_found(&keyed.entry, found, outcome, now).await;
                 let _ = say.send(look);
                 return;
             }
@@ -214,9 +249,10 @@ impl Claims {
                 return;
             }
         };
-        let (lease, token) = (self.lease(&keyed, now), ClaimToken::generate(&*self.effects.randomness));
-        match self.effects.store.take_over(&found.id, &found.token, &token, lease, now).await {
-            Ok(Change::Made) => self.own(Held { keyed, token, lease, sending }, say).await,
+        let claim = self.new_claim(&keyed);
+        let lease = claim.lease(now);
+        match self.effects.store.take_over(&found.id, &found.token, &claim.token, lease, now).await {
+            Ok(Change::Made) => self.own(Held { keyed, claim, lease, sending }, say).await,
             // Somebody else was quicker.
             Ok(Change::TooLate) => {
                 let _ = say.send(Look::Running);
@@ -228,9 +264,9 @@ impl Claims {
         }
     }
 
-    async fn settle_found(&self, keyed: &Keyed, found: &EffectRecord, outcome: Outcome, now: Timestamp) -> Look {
-        let (answer, _) = answered(outcome, &keyed.entry);
-        let keep_until = later(now, keyed.entry.tool.policy.idempotency_retention);
+    async fn settle_found(&self, entry: &Entry, found: &EffectRecord, outcome: Outcome, now: Timestamp) -> Look {
+        let (answer, _) = answered(outcome, entry);
+        let keep_until = later(now, entry.tool.policy.idempotency_retention);
         match self.effects.store.settle(&found.id, &found.token, &answer.keep(), keep_until).await {
             Ok(Change::Made) => Look::Ended(answer.replay()),
             Ok(Change::TooLate) => Look::Running,
@@ -251,9 +287,17 @@ impl Claims {
             && arrives_by < later(found.first_sent_at, policy.upstream_key_ttl)
     }
 
-    fn lease(&self, keyed: &Keyed, now: Timestamp) -> Lease {
-        let until = later(now, LEASE);
-        Lease { until, keep_until: later(until, keyed.entry.tool.policy.idempotency_retention) }
+    fn new_claim(&self, keyed: &Keyed) -> Claim {
+        Claim {
+            id: keyed.effect.id.clone(),
+            token: ClaimToken::generate(&*self.effects.randomness),
+            retention: keyed.entry.tool.policy.idempotency_retention,
+        }
+    }
+
+    fn origin(&self, entry: &Entry, subject: Arc<str>) -> EffectOrigin {
+        let tool = entry.tool.address.to_string().into();
+        EffectOrigin { endpoint: self.effects.endpoint.clone(), subject, tool }
     }
 }
 

@@ -72,9 +72,7 @@ async fn a_replica_that_dies_leaves_its_effect_in_doubt() {
 #[tokio::test]
 async fn a_living_owner_keeps_its_claim_and_a_late_answer_counts() {
     let rig = Rig::new();
-    let patient =
-        || rig.replica_with(PolicyPatch { timeout: Some(Duration::from_secs(600)), ..PolicyPatch::default() });
-    let (owner, other) = (patient(), patient());
+    let (owner, other) = (rig.patient_replica(), rig.patient_replica());
     rig.upstream.next(Act::Slowly);
     let running = owner.spawn_order("k");
     rig.upstream.started.notified().await;

@@ -1,9 +1,11 @@
 //! D5: one effect and one answer for each idempotency key, through the pipeline as it is served, over
 //! a store that can fail, with replicas that die and a system behind that does as it is told. That no
-//! order of events breaks it is tried out in `model.rs`.
+//! order of events breaks it is tried out in `model.rs`. What came of calls that take long is fetched in
+//! `outlast.rs`.
 
 mod doubt;
 mod key;
 mod model;
 mod once;
+mod outlast;
 mod rig;

@@ -382,7 +382,7 @@ impl<'a> World<'a> {
 
     fn replica(&self, replica: usize) -> (Arc<Pipeline>, Arc<Catalog>) {
         let store = Reached { shared: self.shared.clone(), replica };
-        let effects = Effects::new(EndpointId::main(), Arc::new(store), self.randomness.clone());
+        let effects = Effects::new(EndpointId::main(), Arc::new(store), self.randomness.clone()).without_handles();
         let pipeline = Pipeline::new(Arc::new(self.clock.clone()), Arc::new(Vec::new())).with_effects(effects);
         (Arc::new(pipeline), self.catalogs.0[&replica].clone())
     }

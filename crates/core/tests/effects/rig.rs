@@ -162,6 +162,8 @@ pub(crate) enum Act {
     Lost,
     /// It fails with this code; nothing comes of it.
     Fail(UpstreamCode),
+    /// The same, once it is told to go on.
+    FailSlowly(UpstreamCode),
     /// Its answer does not fit the schema.
     Misfit,
     /// The source panics.
@@ -176,6 +178,8 @@ pub(crate) struct Upstream {
     effects: Mutex<BTreeMap<String, u64>>,
     pub(crate) calls: AtomicUsize,
     pub(crate) asked: AtomicUsize,
+    /// How many that went slowly came to their end.
+    pub(crate) ended: AtomicUsize,
     arguments: Mutex<Vec<Value>>,
     pub(crate) started: Notify,
     pub(crate) go_on: Notify,
@@ -256,7 +260,13 @@ impl Source for Upstream {
             Some(Act::Slowly) => {
                 self.started.notify_one();
                 self.go_on.notified().await;
+                self.ended.fetch_add(1, Ordering::SeqCst);
                 Ok(self.take_effect(call))
+            }
+            Some(Act::FailSlowly(code)) => {
+                self.started.notify_one();
+                self.go_on.notified().await;
+                Err(UpstreamFailure::new(code, "It said no.").into())
             }
             Some(Act::DoneAndLost) => {
                 let _ = self.take_effect(call);
@@ -325,10 +335,20 @@ impl Rig {
     }
 
     pub(crate) fn replica_with(&self, policy: PolicyPatch) -> Replica {
+        self.replica_of(policy, |effects| effects)
+    }
+
+    /// It waits for every call to its end, however long that takes.
+    pub(crate) fn patient_replica(&self) -> Replica {
+        let policy = PolicyPatch { timeout: Some(Duration::from_secs(600)), ..PolicyPatch::default() };
+        self.replica_of(policy, Effects::without_handles)
+    }
+
+    fn replica_of(&self, policy: PolicyPatch, change: impl FnOnce(Effects) -> Effects) -> Replica {
         let dead = Arc::new(AtomicBool::new(false));
         let store = Seen { table: self.table.clone(), failing: self.failing.clone(), dead: dead.clone() };
         let effects = Effects::new(EndpointId::main(), Arc::new(store), self.randomness.clone());
-        let pipeline = Pipeline::new(Arc::new(self.clock.clone()), Arc::new(Vec::new())).with_effects(effects);
+        let pipeline = Pipeline::new(Arc::new(self.clock.clone()), Arc::new(Vec::new())).with_effects(change(effects));
         let named = NamedSource { name: "t".into(), prefix: String::new(), source: self.upstream.clone() };
         let catalog = Catalog::build(vec![named], &Policies::new(vec![("default".into(), policy)])).ok().unwrap();
         Replica { pipeline: Arc::new(pipeline), catalog: Arc::new(catalog), dead }

@@ -207,7 +207,7 @@ mod tests {
             "bridgehead_retries_total{source=\"crm\",outcome=\"made\"} 2",
             "bridgehead_retries_total{source=\"crm\",outcome=\"budget_spent\"} 1",
             "bridgehead_upstream_pauses_total{source=\"crm\"} 1",
-            "bridgehead_shared_counters_reached 0",
+            "bridgehead_shared_counters_reached{} 0",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
         }

@@ -71,7 +71,8 @@ pub struct RawSqlSource {
     #[serde(default)]
     #[schemars(extend("examples" = [{"app.subject": "caller.subject"}]))]
     pub session: Table<String>,
-    /// Whether effects are recorded in a table of the database itself, in the transaction of the statement.
+    /// Whether effects are recorded in the table `bridgehead_effects` of the database itself, in the transaction of the
+    /// statement: then it is never in doubt what became of a call with an idempotency key.
     #[schemars(extend("default" = false))]
     pub effects_table: Option<bool>,
     /// The tools, by name.

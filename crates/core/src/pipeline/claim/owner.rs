@@ -4,10 +4,10 @@ use std::{convert::Infallible, time::Duration};
 
 use tokio::sync::oneshot;
 
-use super::{Claims, Held, Keyed, Look, RENEW_EVERY, answered, cause, later};
+use super::{Claim, Claims, Held, Keyed, Look, RENEW_EVERY, answered, cause, later};
 use crate::{
     CallError, Outcome, Resolution,
-    effects::{Answer, Change, EffectStoreError, KeptAnswer, Standing, Verdict},
+    effects::{Answer, Change, EffectStoreError, KeptAnswer, Lease, Standing, Verdict},
 };
 
 /// When it is tried again to write down an end, after the store failed. Then the lease runs out, and
@@ -25,7 +25,7 @@ pub(super) enum Sending {
 }
 
 /// How a claim ends.
-enum End {
+pub(super) enum End {
     Settled(KeptAnswer),
     Released,
     InDoubt,
@@ -52,9 +52,9 @@ impl Claims {
                 Verdict::InDoubt => (End::InDoubt, Err(CallError::Cancelled)),
                 Verdict::Definite | Verdict::Undone => (End::Released, Err(CallError::Cancelled)),
             },
-            never = self.renew(&held) => match never {},
+            never = self.renew(&held.claim, |lease| held.keyed.gate.claim_holds(lease.until)) => match never {},
         };
-        let written = self.write(&held, &end).await;
+        let written = self.write(&held.claim, &end).await;
         let result = match written {
             Ok(Change::TooLate) => self.as_settled(&held, result).await,
             Ok(Change::Made) | Err(_) => result,
@@ -63,9 +63,9 @@ impl Claims {
         // true, whether or not it can be given again.
         let _ = say.send(Look::Ended(result));
         if let Err(error) = written {
-            self.write_late(&held, &end, error).await;
+            self.write_late(&held.claim, &end, error).await;
         }
-        self.effects.ends.ended(&held.keyed.effect.id);
+        self.effects.ends.ended(&held.claim.id);
     }
 
     async fn carry_out(&self, held: &Held) -> (End, Result<Outcome, CallError>) {
@@ -100,41 +100,39 @@ impl Claims {
         }
     }
 
-    /// Holds the claim for as long as it is awaited.
-    async fn renew(&self, held: &Held) -> Infallible {
+    /// Holds the claim for as long as it is awaited, and tells `renewed` of each new lease.
+    pub(super) async fn renew(&self, claim: &Claim, renewed: impl Fn(Lease) + Send) -> Infallible {
         loop {
             self.dispatch.clock.sleep(RENEW_EVERY).await;
-            let lease = self.lease(&held.keyed, self.dispatch.clock.now());
-            match self.effects.store.renew(&held.keyed.effect.id, &held.token, lease).await {
-                Ok(Change::Made) => held.keyed.gate.claim_holds(lease.until),
+            let lease = claim.lease(self.dispatch.clock.now());
+            match self.effects.store.renew(&claim.id, &claim.token, lease).await {
+                Ok(Change::Made) => renewed(lease),
                 // The effect is somebody else's. What was sent cannot be called back; what was not is
                 // not sent any more once the gate sees that the claim has run out.
                 Ok(Change::TooLate) => std::future::pending().await,
                 Err(error) => {
-                    let effect = &held.keyed.effect.id;
-                    tracing::warn!(%effect, cause = cause(&error), "the claim of an effect could not be renewed");
+                    tracing::warn!(effect = %claim.id, cause = cause(&error), "the claim of an effect could not be renewed");
                 }
             }
         }
     }
 
-    async fn write(&self, held: &Held, end: &End) -> Result<Change, EffectStoreError> {
-        let (store, id, token) = (&self.effects.store, &held.keyed.effect.id, &held.token);
-        let retention = held.keyed.entry.tool.policy.idempotency_retention;
-        let keep_until = later(self.dispatch.clock.now(), retention);
+    pub(super) async fn write(&self, claim: &Claim, end: &End) -> Result<Change, EffectStoreError> {
+        let Claim { id, token, retention } = claim;
+        let keep_until = later(self.dispatch.clock.now(), *retention);
         match end {
-            End::Settled(answer) => store.settle(id, token, answer, keep_until).await,
-            End::Released => store.release(id, token).await,
-            End::InDoubt => store.doubt(id, token, keep_until).await,
+            End::Settled(answer) => self.effects.store.settle(id, token, answer, keep_until).await,
+            End::Released => self.effects.store.release(id, token).await,
+            End::InDoubt => self.effects.store.doubt(id, token, keep_until).await,
         }
     }
 
-    async fn write_late(&self, held: &Held, end: &End, mut error: EffectStoreError) {
-        let effect = &held.keyed.effect.id;
+    pub(super) async fn write_late(&self, claim: &Claim, end: &End, mut error: EffectStoreError) {
+        let effect = &claim.id;
         for pause in TRY_AGAIN_AFTER {
             tracing::warn!(%effect, cause = cause(&error), "the end of an effect could not be written down; it is tried again");
             self.dispatch.clock.sleep(pause).await;
-            match self.write(held, end).await {
+            match self.write(claim, end).await {
                 Ok(_) => return,
                 Err(again) => error = again,
             }
@@ -145,7 +143,7 @@ impl Claims {
     /// The answer that stands, where somebody else has settled the effect meanwhile.
     async fn as_settled(&self, held: &Held, result: Result<Outcome, CallError>) -> Result<Outcome, CallError> {
         let now = self.dispatch.clock.now();
-        match self.effects.store.find_effect(&held.keyed.effect.id, now).await {
+        match self.effects.store.find_effect(&held.claim.id, now).await {
             Ok(Some(record)) => match record.standing(now) {
                 Standing::Settled(answer) => Answer::read(answer).replay(),
                 Standing::Running | Standing::InDoubt => result,

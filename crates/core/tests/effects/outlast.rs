@@ -1,0 +1,229 @@
+//! Calls that take longer than platforms wait: they are answered with a handle, go on, and are fetched
+//! from any replica, by their caller alone.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use bridgehead_core::{
+    Call, CallError, Catalog, Outcome, Policies, PolicyPatch, Source, ToolSpec, UpstreamCode, catalog::NamedSource,
+};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::rig::{Act, Replica, Rig, call, code, is_replayed, number};
+
+/// How long a call is waited for.
+const PATIENCE: u64 = 45;
+
+fn long(rig: &Rig) -> Replica {
+    rig.replica_with(PolicyPatch { timeout: Some(Duration::from_secs(600)), ..PolicyPatch::default() })
+}
+
+fn spawn(replica: &Replica, call: Call) -> JoinHandle<Result<Outcome, CallError>> {
+    let (pipeline, catalog) = (replica.pipeline.clone(), replica.catalog.clone());
+    tokio::spawn(async move { pipeline.run(&catalog, call).await })
+}
+
+fn look() -> Call {
+    call("look", "alice", json!({"sku": "A-1"}))
+}
+
+fn order() -> Call {
+    call("order", "alice", json!({"sku": "A-1"}))
+}
+
+fn result(subject: &str, handle: &str) -> Call {
+    call("bridgehead_result", subject, json!({"handle": handle}))
+}
+
+fn handle(answer: &Result<Outcome, CallError>) -> String {
+    let structured = answer.as_ref().unwrap().structured.as_ref().unwrap();
+    assert_eq!(structured.len(), 1, "a handle stands alone");
+    structured["_running"]["handle"].as_str().unwrap().to_owned()
+}
+
+/// A call that has not ended when the patience of platforms has.
+async fn handed(rig: &Rig, replica: &Replica, call: Call) -> String {
+    rig.upstream.next(Act::Slowly);
+    let running = spawn(replica, call);
+    rig.upstream.started.notified().await;
+    rig.settle().await;
+    rig.clock.advance(PATIENCE - 1);
+    rig.settle().await;
+    assert!(!running.is_finished());
+    rig.clock.advance(1);
+    handle(&running.await.unwrap())
+}
+
+#[tokio::test]
+async fn what_came_of_a_long_call_is_fetched_from_any_replica() {
+    for call in [look(), order(), call("order", "alice", json!({"sku": "A-1", "idempotency_key": "k"}))] {
+        let rig = Rig::new();
+        let (here, there) = (long(&rig), long(&rig));
+        let handle = handed(&rig, &here, call).await;
+        let (near, far) = (spawn(&here, result("alice", &handle)), spawn(&there, result("alice", &handle)));
+        rig.settle().await;
+        rig.upstream.go_on.notify_one();
+        assert_eq!(number(&near.await.unwrap()), 1, "told in the same process, without time going by");
+        rig.clock.advance(1);
+        let far = far.await.unwrap();
+        assert_eq!((number(&far), is_replayed(&far.unwrap())), (1, true));
+        assert_eq!(rig.upstream.calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_handle_is_its_callers_alone() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    let handle = handed(&rig, &replica, look()).await;
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    let strange = [result("bob", &handle), result("alice", &"0".repeat(64)), result("alice", "nonsense")];
+    let mut words = Vec::new();
+    for strange in strange {
+        let error = replica.run(strange).await.unwrap_err();
+        assert_eq!(error.code(), "invalid_arguments");
+        words.push(error.to_string());
+    }
+    assert!(words.iter().all(|word| *word == words[0]), "another's handle is as unknown as none: {words:?}");
+    assert_eq!(number(&replica.run(result("alice", &handle)).await), 1);
+}
+
+#[tokio::test]
+async fn what_takes_longer_still_is_asked_for_again() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    let handle = handed(&rig, &replica, look()).await;
+    let asked = spawn(&replica, result("alice", &handle));
+    rig.settle().await;
+    for _ in 0..PATIENCE {
+        rig.clock.advance(1);
+        rig.settle().await;
+    }
+    assert_eq!(self::handle(&asked.await.unwrap()), handle, "the lease was renewed meanwhile");
+}
+
+/// With a key, the call itself is a handle as well.
+#[tokio::test]
+async fn a_long_call_with_a_key_is_also_repeated() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    let key = || call("order", "alice", json!({"sku": "A-1", "idempotency_key": "k"}));
+    let first = handed(&rig, &replica, key()).await;
+    let again = spawn(&replica, key());
+    rig.settle().await;
+    rig.clock.advance(PATIENCE);
+    assert_eq!(handle(&again.await.unwrap()), first);
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    assert!(is_replayed(&replica.run(key()).await.unwrap()));
+    assert_eq!(rig.upstream.effects(), 1);
+}
+
+#[tokio::test]
+async fn an_error_is_fetched_as_it_was() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    for (tool, failure) in
+        [("look", UpstreamCode::Rejected), ("look", UpstreamCode::Failed), ("order", UpstreamCode::Unavailable)]
+    {
+        rig.upstream.next(Act::FailSlowly(failure));
+        let running = spawn(&replica, call(tool, "alice", json!({"sku": "A-1"})));
+        rig.upstream.started.notified().await;
+        rig.settle().await;
+        rig.clock.advance(PATIENCE);
+        let handle = handle(&running.await.unwrap());
+        rig.upstream.go_on.notify_one();
+        rig.settle().await;
+        assert_eq!(code(&replica.run(result("alice", &handle)).await), failure.as_str());
+    }
+    rig.upstream.next(Act::FailSlowly(UpstreamCode::ConnectionLost));
+    let running = spawn(&replica, order());
+    rig.upstream.started.notified().await;
+    rig.settle().await;
+    rig.clock.advance(PATIENCE);
+    let handle = handle(&running.await.unwrap());
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    let doubt = replica.run(result("alice", &handle)).await;
+    assert_eq!(code(&doubt), "effect_in_doubt", "a call with effects of which nobody knows is told as such");
+}
+
+#[tokio::test]
+async fn a_read_is_stopped_when_its_time_is_up_with_or_without_its_client() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    let handle = handed(&rig, &replica, look()).await;
+    rig.settle().await;
+    rig.clock.advance(600 - PATIENCE);
+    rig.settle().await;
+    assert_eq!(code(&replica.run(result("alice", &handle)).await), "timed_out");
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    assert_eq!(rig.upstream.ended.load(Ordering::SeqCst), 0, "it was stopped");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_before_it_has_a_handle_stops_its_read() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    rig.upstream.next(Act::Slowly);
+    let running = spawn(&replica, look());
+    rig.upstream.started.notified().await;
+    running.abort();
+    let _ = running.await;
+    rig.settle().await;
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    assert_eq!(rig.upstream.ended.load(Ordering::SeqCst), 0);
+    replica.pipeline.drain().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_dies_is_told_of() {
+    for (call, expected, retryable) in [(look(), "upstream_connection_lost", true), (order(), "effect_in_doubt", false)]
+    {
+        let rig = Rig::new();
+        let (dying, living) = (long(&rig), long(&rig));
+        let handle = handed(&rig, &dying, call).await;
+        rig.settle().await;
+        dying.dies();
+        rig.clock.advance(31);
+        let told = living.run(result("alice", &handle)).await.unwrap_err();
+        assert_eq!((told.code(), told.retryable()), (expected, retryable));
+    }
+}
+
+/// The tool is there where a call may outlast the patience of platforms, and its name is taken.
+#[tokio::test]
+async fn the_tool_is_there_where_it_is_of_use() {
+    let rig = Rig::new();
+    assert!(rig.replica().catalog.find("bridgehead_result").is_none());
+    let replica = long(&rig);
+    let tool = &replica.catalog.find("bridgehead_result").unwrap().tool;
+    assert_eq!((tool.effect.is_read(), tool.scope.as_str()), (true, "tools:read"));
+    let published =
+        Value::Object((**replica.catalog.find("look").unwrap().tool.output_schema.as_ref().unwrap()).clone());
+    assert_eq!(published.get("required"), None);
+    assert!(published["properties"]["_running"].is_object());
+    let short =
+        Value::Object((**rig.replica().catalog.find("look").unwrap().tool.output_schema.as_ref().unwrap()).clone());
+    assert_eq!(short["required"], json!(["number"]));
+
+    struct Squatter;
+    #[async_trait::async_trait]
+    impl Source for Squatter {
+        fn kind(&self) -> &'static str {
+            "test"
+        }
+        fn tools(&self) -> Vec<ToolSpec> {
+            vec![ToolSpec::new("bridgehead_result", "Is somebody else's.")]
+        }
+        async fn call(&self, _: &str, _: &Call) -> Result<Outcome, CallError> {
+            Ok(Outcome::default())
+        }
+    }
+    let named = NamedSource { name: "s".into(), prefix: String::new(), source: std::sync::Arc::new(Squatter) };
+    let faults = Catalog::build(vec![named], &Policies::default()).err().unwrap();
+    assert!(faults[0].message.contains("Bridgehead's own"), "{faults:?}");
+}
