@@ -1,6 +1,7 @@
 //! What every store has to keep. A store's own tests call [`key_store`], [`subject_store`],
 //! [`people_stores`], [`trace_store`], [`issuer_store`], [`certificate_store`] and [`effect_store`] with a way to make an
-//! empty one, and whatever counts calls [`counters()`], whatever remembers answers [`cache_store()`]; a broken promise is a failed assertion.
+//! empty one, whatever counts calls [`counters()`], and whatever remembers answers [`cache_store`]; a broken
+//! promise is a failed assertion.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite of assertions, which no shipped code calls")]
 

@@ -78,7 +78,7 @@ impl Noted {
         match (result, answer) {
             (Err(error), Some(answer)) if is_down(&error) && now < answer.stale_until => {
                 self.uses(CacheUse::Stale);
-                Ok(marked(&answer, now))
+                Ok(marked(&answer, now, true))
             }
             (result, _) => result,
         }
@@ -121,7 +121,7 @@ impl Caching {
             let now = self.clock.now();
             if let Some(answer) = found.answer.as_ref().filter(|answer| now < answer.fresh_until) {
                 noted.uses(CacheUse::Hit);
-                return Ok(marked(answer, now));
+                return Ok(marked(answer, now, false));
             }
             noted.falls_back_on(found.answer);
             let begin = |gate| self.ask(way.clone(), policy.clone(), call, (tool.clone(), key), gate);
@@ -160,7 +160,7 @@ impl Caching {
             let known = found.as_ref().and_then(|found| found.answer.clone());
             let now = this.clock.now();
             if let Some(answer) = known.as_ref().filter(|answer| now < answer.fresh_until) {
-                return Ok(Landed { outcome: marked(answer, now), used: CacheUse::Hit, alone: false });
+                return Ok(Landed { outcome: marked(answer, now, false), used: CacheUse::Hit, alone: false });
             }
             call.validators = known.as_ref().and_then(|known| known.validators.clone());
             let outcome = way.go(&call, &gate).await?;
@@ -170,7 +170,7 @@ impl Caching {
             let (landed, remembered) = match known.filter(|_| freshness.not_modified) {
                 Some(known) => {
                     let remembered = known.still_good(freshness, &policy, now);
-                    let outcome = marked(remembered.as_ref().map_or(&known, |(renewed, _)| renewed), now);
+                    let outcome = marked(remembered.as_ref().map_or(&known, |(renewed, _)| renewed), now, false);
                     (Landed { outcome, used: CacheUse::Revalidated, alone }, remembered)
                 }
                 None => {
@@ -274,10 +274,11 @@ impl Unforgotten {
     }
 }
 
-fn marked(answer: &Remembered, now: Timestamp) -> Outcome {
+/// `is_stale`: its time is over, and nobody says that it is still good.
+fn marked(answer: &Remembered, now: Timestamp, is_stale: bool) -> Outcome {
     let mut outcome = answer.outcome.clone();
     let age = u64::try_from(now.duration_since(answer.made_at).as_millis()).unwrap_or_default();
-    let mark = json!({"hit": true, "age_ms": age, "stale": now >= answer.fresh_until});
+    let mark = json!({"hit": true, "age_ms": age, "stale": is_stale});
     outcome.meta.insert(MARK.into(), mark);
     outcome
 }

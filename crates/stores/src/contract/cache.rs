@@ -49,7 +49,11 @@ fn answer(text: &str) -> Arc<Remembered> {
     })
 }
 
-async fn found(cache: &dyn CacheStore, tool: &str, number: u8) -> Result<(Generation, Option<Arc<Remembered>>), CacheLost> {
+async fn found(
+    cache: &dyn CacheStore,
+    tool: &str,
+    number: u8,
+) -> Result<(Generation, Option<Arc<Remembered>>), CacheLost> {
     let found = cache.look(tool, &key(number)).await?;
     Ok((found.generation, found.answer))
 }
