@@ -14,10 +14,11 @@ struct Generated {
     by: &'static [&'static str],
 }
 
-const GENERATED: [Generated; 3] = [
+const GENERATED: [Generated; 4] = [
     Generated { file: "crates/bridgehead/bridgehead.schema.json", by: &["config", "schema"] },
     Generated { file: "docs/reference/configuration.md", by: &["config", "reference"] },
     Generated { file: "docs/reference/errors.md", by: &["config", "errors"] },
+    Generated { file: "docs/reference/lint.md", by: &["config", "rules"] },
 ];
 
 pub(crate) fn write(workspace: &Workspace) -> Result<()> {

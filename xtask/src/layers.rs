@@ -16,9 +16,10 @@ struct Layer {
     tests_import: &'static [&'static str],
 }
 
-const LAYERS: [Layer; 9] = [
+const LAYERS: [Layer; 10] = [
     Layer { name: "bridgehead-core", imports: &[], tests_import: &[] },
     Layer { name: "bridgehead-macros", imports: &[], tests_import: &[] },
+    Layer { name: "bridgehead-lint", imports: &["bridgehead-core"], tests_import: &[] },
     Layer { name: "bridgehead-auth", imports: &["bridgehead-core"], tests_import: &[] },
     Layer { name: "bridgehead-outbound", imports: &["bridgehead-core"], tests_import: &[] },
     Layer {
@@ -26,11 +27,15 @@ const LAYERS: [Layer; 9] = [
         imports: &["bridgehead-core", "bridgehead-outbound"],
         tests_import: &["bridgehead-macros"],
     },
-    Layer { name: "bridgehead-doctor", imports: &["bridgehead-core", "bridgehead-outbound"], tests_import: &[] },
+    Layer {
+        name: "bridgehead-doctor",
+        imports: &["bridgehead-core", "bridgehead-lint", "bridgehead-outbound"],
+        tests_import: &[],
+    },
     Layer { name: "bridgehead-stores", imports: &["bridgehead-core", "bridgehead-auth"], tests_import: &[] },
     Layer {
         name: "bridgehead-server",
-        imports: &["bridgehead-core", "bridgehead-auth", "bridgehead-outbound"],
+        imports: &["bridgehead-core", "bridgehead-auth", "bridgehead-lint", "bridgehead-outbound"],
         tests_import: &[],
     },
     Layer {
@@ -39,6 +44,7 @@ const LAYERS: [Layer; 9] = [
             "bridgehead-auth",
             "bridgehead-core",
             "bridgehead-doctor",
+            "bridgehead-lint",
             "bridgehead-macros",
             "bridgehead-outbound",
             "bridgehead-server",
@@ -80,7 +86,7 @@ const RESERVED: [Reserved; 4] = [
 ];
 
 /// These are built and tested without a socket, a database or an HTTP client, however deep it is hidden.
-const PURE: [&str; 2] = ["bridgehead-core", "bridgehead-auth"];
+const PURE: [&str; 3] = ["bridgehead-core", "bridgehead-auth", "bridgehead-lint"];
 const IMPURE: [&str; 5] = ["axum", "hyper", "redis", "reqwest", "sqlx"];
 
 /// The only place on the server side that knows the SDK's types.

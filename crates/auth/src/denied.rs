@@ -4,7 +4,11 @@
 use http::StatusCode;
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::{ProbeFailure, StoreError, mode::headers::listed};
+use crate::{
+    ProbeFailure, RemoteError, StoreError,
+    mode::headers::listed,
+    remote::{TokenError, TokenFault},
+};
 
 /// What is wrong with the form of a request's credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -129,6 +133,9 @@ pub enum Denied {
         /// When it was revoked.
         at: Timestamp,
     },
+    /// An access token of another authorization server that is not good here.
+    #[error("The access token is refused. {0}")]
+    Token(TokenFault),
     /// Nobody can be checked at the moment; it is not the teammate's fault. The cause is for the
     /// log.
     #[error("{NOT_NOW}")]
@@ -137,6 +144,22 @@ pub enum Denied {
     /// answer that could be used.
     #[error("{NOT_NOW}")]
     JudgeUnavailable(#[source] ProbeFailure),
+    /// As [`Denied::StoreUnavailable`], since the authorization server, which is not ours, could not be
+    /// asked for its keys or its word.
+    #[error(
+        "The service that signs you in cannot be asked at the moment. Try again in a minute; if that does not help, \
+         tell the operator of this server."
+    )]
+    IssuerUnavailable(#[source] RemoteError),
+}
+
+impl From<TokenError> for Denied {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Refused(fault) => Self::Token(fault),
+            TokenError::Unavailable(error) => Self::IssuerUnavailable(error),
+        }
+    }
 }
 
 const NOT_NOW: &str = "The server cannot check who you are at the moment. Try again in a minute; if that does not help, tell its operator.";
@@ -155,7 +178,7 @@ fn incomplete(missing: &[String]) -> String {
 }
 
 /// To the second, in UTC (RFC 3339).
-fn shown(at: &Timestamp) -> String {
+pub(crate) fn shown(at: &Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
@@ -186,6 +209,8 @@ impl Denied {
             Self::RevokedToken { .. } => "revoked_token",
             Self::StoreUnavailable(_) => "store_unavailable",
             Self::JudgeUnavailable(_) => "judge_unavailable",
+            Self::Token(fault) => fault.code(),
+            Self::IssuerUnavailable(_) => "issuer_unavailable",
         }
     }
 
@@ -194,7 +219,9 @@ impl Denied {
     pub const fn kind(&self) -> RejectionKind {
         match self {
             Self::Malformed(_) => RejectionKind::Malformed,
-            Self::StoreUnavailable(_) | Self::JudgeUnavailable(_) => RejectionKind::Unavailable,
+            Self::StoreUnavailable(_) | Self::JudgeUnavailable(_) | Self::IssuerUnavailable(_) => {
+                RejectionKind::Unavailable
+            }
             Self::InHeader { denied, .. } => denied.kind(),
             Self::Missing
             | Self::Incomplete { .. }
@@ -213,7 +240,8 @@ impl Denied {
             | Self::DamagedToken
             | Self::UnknownToken
             | Self::ExpiredToken { .. }
-            | Self::RevokedToken { .. } => RejectionKind::Unauthenticated,
+            | Self::RevokedToken { .. }
+            | Self::Token(_) => RejectionKind::Unauthenticated,
         }
     }
 
@@ -221,7 +249,7 @@ impl Denied {
     #[must_use]
     pub(crate) fn in_header(self, header: String) -> Self {
         match self {
-            Self::StoreUnavailable(_) | Self::JudgeUnavailable(_) => self,
+            Self::StoreUnavailable(_) | Self::JudgeUnavailable(_) | Self::IssuerUnavailable(_) => self,
             denied => Self::InHeader { header, denied: Box::new(denied) },
         }
     }
@@ -231,7 +259,9 @@ impl Denied {
     pub(crate) const fn doubt(&self) -> Option<Nearness> {
         match self {
             Self::Missing => Some(Nearness::Nothing),
-            Self::Unrecognised | Self::ForeignToken => Some(Nearness::Something),
+            Self::Unrecognised
+            | Self::ForeignToken
+            | Self::Token(TokenFault::NotAJwt | TokenFault::OtherIssuer { .. }) => Some(Nearness::Something),
             Self::OwnKey => Some(Nearness::OfAnotherMode),
             Self::Incomplete { .. } => Some(Nearness::InPart),
             // Whatever was sent was taken for a key of the system behind.
@@ -251,6 +281,8 @@ impl Denied {
             | Self::UnknownToken
             | Self::ExpiredToken { .. }
             | Self::RevokedToken { .. }
+            | Self::Token(_)
+            | Self::IssuerUnavailable(_)
             | Self::StoreUnavailable(_) => None,
         }
     }

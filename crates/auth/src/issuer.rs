@@ -25,7 +25,7 @@ mod refresh;
 mod register;
 mod revoke;
 mod settings;
-mod signature;
+mod standing;
 mod store;
 mod token;
 
@@ -52,13 +52,14 @@ pub use revoke::RevokeError;
 pub use settings::{
     IssuerLimits, IssuerSettings, IssuerSettingsError, Lifetimes, ProtectedEndpoint, Rate, RegistrationPolicy,
 };
+pub use standing::{Standing, Standings};
 pub use store::{
     AccessRecord, Admission, CodeRecord, GrantId, GrantRecord, GrantsOf, IssuerStore, Redemption, RefreshState,
     Revoked, RevokedBecause, Room, Rotated, Rotation, Stale, Swept,
 };
 pub use token::{GrantFault, Issued, TokenAnswer, TokenError};
 
-use crate::{IssuerKeys, Peppers, RootKeys, SecretText, keys::to_microsecond};
+use crate::{IssuerKeys, Peppers, RootKeys, SecretText, jwt, keys::to_microsecond};
 
 /// What the issuer works with.
 pub struct IssuerParts {
@@ -81,6 +82,7 @@ pub struct Issuer {
     randomness: Arc<dyn Randomness>,
     peppers: Peppers,
     keys: IssuerKeys,
+    standings: Option<Arc<dyn Standings>>,
     limits: limit::Limits,
     key_sets: keysets::KeySets,
 }
@@ -96,18 +98,25 @@ impl Issuer {
     #[must_use]
     pub fn new(settings: IssuerSettings, parts: IssuerParts, roots: &RootKeys) -> Self {
         let IssuerParts { store, fetch, clock, randomness } = parts;
-        signature::install();
+        jwt::install();
         Self {
             limits: limit::Limits::new(&settings.limits),
             key_sets: keysets::KeySets::default(),
             peppers: Peppers::derive(roots),
             keys: IssuerKeys::derive(roots),
+            standings: None,
             settings,
             store,
             fetch,
             clock,
             randomness,
         }
+    }
+
+    /// Asks, before tokens are issued, whether their teammate may still do what they allowed.
+    #[must_use]
+    pub fn with_standings(self, standings: Arc<dyn Standings>) -> Self {
+        Self { standings: Some(standings), ..self }
     }
 
     /// How it is set up.

@@ -1,6 +1,7 @@
 //! Who is calling: the modes ([`mode`]), the keys that are issued here ([`keys`]), and what is
-//! known of callers whose credential is handed through ([`probe`], [`blocks`]); and the people who
-//! sign in here ([`users`]), with a trace of how clients connect ([`trace`]).
+//! known of callers whose credential is handed through ([`probe`], [`blocks`]); the people who sign in
+//! here ([`users`]), with a trace of how clients connect ([`trace`]); and what each of them entered or
+//! connected for the systems behind ([`credentials`]).
 //!
 //! Nothing here listens, fetches or speaks SQL. A mode reads the headers of a request and names
 //! a [`Caller`](bridgehead_core::Caller) or says why not; what has to be remembered goes through
@@ -10,13 +11,20 @@
 
 pub mod blocks;
 pub mod certificates;
+pub mod credentials;
 pub mod denied;
 pub mod error;
+mod fetched;
 pub mod issuer;
+mod jwt;
 pub mod keys;
 mod last_use;
 pub mod mode;
 pub mod probe;
+pub mod provider;
+mod recent;
+pub mod remote;
+pub mod resource_server;
 pub mod secrets;
 pub mod text;
 pub mod trace;
@@ -29,9 +37,11 @@ pub use blocks::{BlockError, Denial, DeniedSubject, Readmission, SubjectBlocks, 
 pub use certificates::{
     Attempt, CertificateId, CertificateRecord, CertificateStore, ChallengeKind, ChallengeRecord, LeaseOutcome,
 };
+pub use credentials::{CredentialStore, UpstreamCredentials};
 pub use denied::{Denied, Malformation, RejectionKind};
 pub use error::StoreError;
 pub use issuer::{Issuer, IssuerParts, IssuerSettings, IssuerStore};
+pub use jwt::SigningAlgorithm;
 pub use keys::{
     CreateError, Insertion, IssuedKeys, KeyHeader, KeyHeaderError, KeyId, KeyIdError, KeyRecord, KeyStore, KeyText,
     KeyTextError, NewKey, Revocation,
@@ -39,11 +49,14 @@ pub use keys::{
 pub use mode::{
     HandedThrough, Mode, Modes, Rejection,
     api_key::ApiKeyMode,
+    foreign::ForeignMode,
     headers::{CallerHeaders, CallerHeadersError, HeadersMode},
     oauth::OAuthMode,
     open::OpenMode,
 };
 pub use probe::{Probe, ProbeAnswer, ProbeFailure, Remembered, RememberedFor};
+pub use remote::{RemoteError, RemoteIssuer};
+pub use resource_server::{Judge, ResourceServer, ResourceSettings};
 pub use secrets::{
     Fingerprint, Fingerprints, IssuerKeys, KeyHash, KeyVersion, LoadedKeys, Peppers, PurposeKeys, RootKeys, Sealed,
     SecretsError, SecretsWarning, Unopenable, Vault,

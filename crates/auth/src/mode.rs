@@ -3,6 +3,7 @@
 //! the query string (RFC 6750 §2.3) is not looked at, so it never gets anybody in.
 
 pub mod api_key;
+pub mod foreign;
 pub mod handed_through;
 pub mod headers;
 pub mod oauth;
@@ -37,6 +38,11 @@ pub trait Mode: Send + Sync + 'static {
     /// send clients into OAuth.
     fn challenge(&self) -> Vec<(&'static str, String)> {
         Vec::new()
+    }
+
+    /// What scopes are called where this mode's callers ask for them.
+    fn asked_for_as(&self, scopes: &ScopeSet) -> ScopeSet {
+        scopes.clone()
     }
 
     /// Says who is calling; `Ok(None)` when the request presents nothing of this mode's.
@@ -123,6 +129,9 @@ impl Modes {
             Denied::JudgeUnavailable(error) => {
                 tracing::error!(%error, cause = cause(error), "a caller cannot be signed in");
             }
+            Denied::IssuerUnavailable(error) => {
+                tracing::error!(%error, "a caller cannot be signed in: look whether the issuer of [auth.oauth] is up");
+            }
             _ => {}
         }
         let mut message = denied.to_string();
@@ -146,7 +155,8 @@ impl Modes {
             challenge.add(name, &value);
         }
         challenge.add("error", "insufficient_scope");
-        challenge.add("scope", &needed.to_string());
+        let named = self.modes.iter().fold(needed.clone(), |scopes, mode| mode.asked_for_as(&scopes));
+        challenge.add("scope", &named.to_string());
         challenge.0
     }
 

@@ -174,8 +174,8 @@ pub enum ChangePasswordError {
 #[derive(Debug, Clone)]
 pub struct SignedIn {
     user: User,
-    /// The hash that the password was checked against: it has to stand until the session has begun.
-    password: PasswordHash,
+    /// The hash that a password was checked against: it has to stand until the session has begun.
+    password: Option<PasswordHash>,
 }
 
 impl SignedIn {
@@ -183,6 +183,11 @@ impl SignedIn {
     #[must_use]
     pub const fn user(&self) -> &User {
         &self.user
+    }
+
+    /// Somebody who proved elsewhere who they are.
+    pub(crate) const fn elsewhere(user: User) -> Self {
+        Self { user, password: None }
     }
 }
 
@@ -351,7 +356,7 @@ impl Users {
         let password = self.hash(new).await?;
         match self.store.set_password(&user.address, &password).await.map_err(SignInError::Store)? {
             UserChange::NotFound => Err(SignInError::Refused.into()),
-            UserChange::Changed | UserChange::Unchanged => Ok(SignedIn { user, password }),
+            UserChange::Changed | UserChange::Unchanged => Ok(SignedIn { user, password: Some(password) }),
         }
     }
 
@@ -369,7 +374,7 @@ impl Users {
         match (verdict, record) {
             (Verdict::Right { outdated }, Some(UserRecord { user, password: Some(hash) })) => {
                 let hash = if outdated { self.renew(&user.address, password, hash).await? } else { hash };
-                Ok(SignedIn { user, password: hash })
+                Ok(SignedIn { user, password: Some(hash) })
             }
             _ => Err(SignInError::Refused),
         }

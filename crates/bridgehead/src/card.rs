@@ -4,15 +4,18 @@ use std::{fmt::Write, net::SocketAddr, path::Path, sync::Arc};
 
 use bridgehead_auth::{
     CallerHeaders, KeyHeader,
+    issuer::Preset,
+    provider::RedirectUris,
+    remote::IssuerUrl,
     users::{FirstAdministrator, LINK_PATH},
 };
 use bridgehead_core::{Catalog, Secret};
 
 use crate::{
-    compose::Composed,
+    compose::{Composed, ForeignClients},
     config::{
         Settings,
-        settings::{ModeSettings, RegistrationPolicy},
+        settings::{ModeSettings, ProviderSettings, RegistrationPolicy},
     },
 };
 
@@ -38,6 +41,8 @@ pub(crate) struct FirstRun {
     pub(crate) key: Option<Secret>,
     /// How the first administrator gets in; `None` where nobody signs in by OAuth.
     pub(crate) administrator: Option<FirstAdministrator>,
+    /// How clients get to be known to an authorization server that is not ours, where there is one.
+    pub(crate) foreign_clients: Option<ForeignClients>,
 }
 
 impl<'a> Facts<'a> {
@@ -102,6 +107,9 @@ fn sign_in(text: &mut String, facts: &Facts<'_>) {
     for (index, mode) in modes.iter().enumerate() {
         line(text, if index == 0 { "Sign in" } else { "  or" }, &way_in(mode));
     }
+    if let (Some(foreign), Some(clients)) = (facts.settings.auth.foreign_oauth(), &facts.first.foreign_clients) {
+        at_another_server(text, &foreign.issuer, clients);
+    }
     if modes.iter().any(ModeSettings::is_issued) {
         match &facts.first.key {
             Some(key) => {
@@ -115,9 +123,50 @@ fn sign_in(text: &mut String, facts: &Facts<'_>) {
     if let Some(first) = &facts.first.administrator {
         administrator(text, facts, first);
     }
-    if let (Some(config), true) = (facts.config, modes.iter().any(ModeSettings::is_handed_through)) {
-        line(text, "Cut off", &format!("bridgehead keys revoke SUBJECT -c {}", config.display()));
-        line(text, "", "SUBJECT is the caller as the audit in the log names them");
+    if let Some(login) = facts.settings.auth.login() {
+        at_the_provider(text, facts, login);
+    }
+    if let Some(config) = facts.config {
+        cut_off(text, modes, config);
+    }
+}
+
+/// How those are cut off who have no key of ours.
+fn cut_off(text: &mut String, modes: &[ModeSettings], config: &Path) {
+    let mut said = |what: &str, name: &str| {
+        line(text, "Cut off", &format!("bridgehead keys revoke {what} -c {}", config.display()));
+        line(text, "", &format!("{name} is the caller as the audit in the log names them"));
+    };
+    if modes.iter().any(|mode| matches!(mode, ModeSettings::ForeignOAuth(_))) {
+        // What an issuer calls somebody has any form, also that of a key's id.
+        said("--subject NAME", "NAME");
+    } else if modes.iter().any(ModeSettings::is_handed_through) {
+        said("SUBJECT", "SUBJECT");
+    }
+}
+
+/// What has to be done at an authorization server that is not ours, before anybody can connect.
+fn at_another_server(text: &mut String, issuer: &IssuerUrl, clients: &ForeignClients) {
+    let redirects = |text: &mut String| Preset::Duvo.redirect_uris().iter().for_each(|uri| line(text, "", uri));
+    match clients {
+        ForeignClients::ByThemselves => {}
+        ForeignClients::ByHand => {
+            line(text, "Before", &format!("{} registers no client by itself: register one there, with", issuer.host()));
+            redirects(text);
+            line(text, "", "as its redirect URI. To enter nothing, let clients register here and teammates log in");
+            line(
+                text,
+                "",
+                &format!("there: issuer = \"builtin\" and login = {{ issuer = \"{issuer}\", client_id = … }}"),
+            );
+        }
+        ForeignClients::Unknown(why) => {
+            line(text, "Not yet", &format!("{} cannot be asked: nobody can sign in until it answers", issuer.host()));
+            line(text, "", &format!("({why})."));
+            line(text, "", "Unless clients register there by themselves, register one there, with");
+            redirects(text);
+            line(text, "", "as its redirect URI.");
+        }
     }
 }
 
@@ -145,6 +194,15 @@ fn administrator(text: &mut String, facts: &Facts<'_>, first: &FirstAdministrato
     }
 }
 
+/// Where teammates log in, and what has to be registered there.
+fn at_the_provider(text: &mut String, facts: &Facts<'_>, login: &ProviderSettings) {
+    line(text, "Log in", &format!("at {}; there is no list of people here", login.issuer));
+    let RedirectUris { sign_in, sign_out } = RedirectUris::of(&facts.public_url);
+    line(text, "", &format!("registered there as `{}`, with these redirect URIs:", login.client.id));
+    line(text, "", &sign_in);
+    line(text, "", &format!("{sign_out} (after signing out)"));
+}
+
 /// How one signs in by a mode, with the headers it wants.
 fn way_in(mode: &ModeSettings) -> String {
     match mode {
@@ -167,6 +225,7 @@ fn way_in(mode: &ModeSettings) -> String {
                 "OAuth, for clients made with `bridgehead clients add`; each teammate signs in".to_owned()
             }
         },
+        ModeSettings::ForeignOAuth(settings) => format!("OAuth at {}; each teammate signs in there", settings.issuer),
     }
 }
 
@@ -197,13 +256,13 @@ fn create_commands(facts: &Facts<'_>) -> Vec<String> {
         ModeSettings::Headers(settings) => {
             settings.headers.required().iter().map(|header| create(Some(header))).collect()
         }
-        ModeSettings::OAuth(_) => Vec::new(),
+        ModeSettings::OAuth(_) | ModeSettings::ForeignOAuth(_) => Vec::new(),
     };
     facts.settings.auth.modes().iter().filter(|mode| mode.is_issued()).flat_map(of_mode).collect()
 }
 
 /// What to choose and enter in Duvo for a mode.
-fn method(mode: &ModeSettings) -> String {
+fn method(mode: &ModeSettings, first: &FirstRun) -> String {
     let own = if mode.is_handed_through() { " of the system behind" } else { "" };
     match mode {
         ModeSettings::ApiKey(settings) if settings.header.is_bearer() => {
@@ -222,6 +281,14 @@ fn method(mode: &ModeSettings) -> String {
                 "OAuth, with the id and secret that `bridgehead clients add --preset duvo` prints".to_owned()
             }
         },
+        ModeSettings::ForeignOAuth(settings) => match &first.foreign_clients {
+            Some(ForeignClients::ByThemselves) => {
+                "OAuth; client id and secret stay empty; each teammate signs in there".to_owned()
+            }
+            Some(ForeignClients::ByHand | ForeignClients::Unknown(_)) | None => {
+                format!("OAuth, with the id and secret of a client that you register at {}", settings.issuer.host())
+            }
+        },
     }
 }
 
@@ -233,7 +300,7 @@ fn in_duvo(text: &mut String, facts: &Facts<'_>) {
     }
     for (index, mode) in modes.iter().enumerate() {
         let label = if index == 0 { "authentication" } else { "or" };
-        line(text, "", &format!("{label}: {}", method(mode)));
+        line(text, "", &format!("{label}: {}", method(mode, facts.first)));
     }
     if facts.loopback && facts.endpoint_url.starts_with("http://") {
         line(text, "", "Duvo calls from the internet, over HTTPS: this address is for this machine alone.");

@@ -5,8 +5,11 @@ mod call;
 mod clients;
 mod completions;
 mod config;
+mod credentials;
 mod grants;
+mod init;
 mod keys;
+mod lint;
 mod log;
 mod output;
 mod serve;
@@ -41,10 +44,14 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a commented bridgehead.toml for a database or an API that is there.
+    Init(Box<init::Args>),
     /// Run the server; prints a card: URL, how to sign in, the tools, what to enter in Duvo.
     Serve(serve::Args),
-    /// What an agent will see: name, effect, token cost. With a NAME, that tool in full.
+    /// What an agent will see: name, effect, grade, token cost. With a NAME, that tool in full.
     Tools(tools::Args),
+    /// Grade every tool, and say what to mend in the configuration and how.
+    Lint(lint::Args),
     /// Call one tool as a caller would, without a server.
     Call(call::Args),
     /// The configuration: check it, or print its JSON Schema.
@@ -62,6 +69,9 @@ enum Command {
     /// What teammates have connected by OAuth.
     #[command(subcommand)]
     Grants(grants::Command),
+    /// What teammates entered or connected for systems behind.
+    #[command(subcommand)]
+    Credentials(credentials::Command),
     /// Completions for a shell, on stdout.
     Completions {
         /// The shell.
@@ -179,14 +189,17 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command) -> Outcome {
     match command {
+        Command::Init(args) => init::run(*args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Tools(args) => tools::run(args).await,
+        Command::Lint(args) => lint::run(args).await,
         Command::Call(args) => call::run(args).await,
         Command::Config(command) => config::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Users(command) => users::run(command).await,
         Command::Clients(command) => clients::run(command).await,
         Command::Grants(command) => grants::run(command).await,
+        Command::Credentials(command) => credentials::run(command).await,
         Command::Completions { shell } => completions::run(shell),
     }
 }

@@ -7,11 +7,15 @@
 mod audit_log;
 mod cache;
 mod connect;
+mod credentials;
 mod effects;
 mod fetch;
+mod foreign;
 mod issuer;
 mod modes;
 mod probe;
+mod provider;
+mod remote;
 mod signal;
 mod sources;
 mod tls;
@@ -19,12 +23,13 @@ mod tls;
 use std::{net::SocketAddr, sync::Arc};
 
 use bridgehead_auth::{
-    CreateError, CsrfTokens, Fingerprints, IssuedKeys, Issuer, NewKey, Peppers, Probe, RootKeys, SecretsError,
-    Sessions, StoreError, SubjectBlocks, Trace, Users, Vault, issuer::IssuerSettingsError,
+    CreateError, CsrfTokens, Fingerprints, IssuedKeys, Issuer, KeyVersion, NewKey, Peppers, Probe, ResourceServer,
+    RootKeys, SecretsError, Sessions, StoreError, SubjectBlocks, Trace, UpstreamCredentials, Users, Vault,
+    issuer::IssuerSettingsError, provider::Provider,
 };
 use bridgehead_core::{
-    AuditSink, Catalog, Clock, Endpoint, EndpointId, OsRandomness, Pipeline, Randomness, ScopeSet, Secret, Shield,
-    SystemClock, catalog::NamedSource,
+    AuditSink, CallerCredentials, Catalog, Clock, Endpoint, EndpointId, NoVaults, OsRandomness, Pipeline, Randomness,
+    ScopeSet, Secret, Shield, SystemClock, catalog::NamedSource,
 };
 use bridgehead_outbound::Net;
 use bridgehead_server::{
@@ -46,9 +51,12 @@ use crate::{
 };
 
 pub use audit_log::AuditLog;
+pub use credentials::for_commands as credentials_for_commands;
 pub use effects::effects;
+pub(crate) use foreign::ForeignClients;
 pub use issuer::for_commands as issuer_for_commands;
 pub use signal::told_to_stop;
+pub use sources::description;
 
 /// Whom the key of the first run is for.
 const FIRST_SUBJECT: &str = "you@localhost";
@@ -152,6 +160,13 @@ pub struct Keyring {
     roots: RootKeys,
 }
 
+impl Keyring {
+    /// The names of the root keys, the signing one first.
+    pub fn root_keys(&self) -> impl Iterator<Item = &KeyVersion> {
+        self.roots.versions()
+    }
+}
+
 /// Opens the store and the root keys: all that the commands on keys, users, clients and grants need.
 ///
 /// # Errors
@@ -217,7 +232,21 @@ pub async fn catalog(
     ambient: &Ambient,
     more: Vec<NamedSource>,
 ) -> Result<Catalog, Faults> {
-    let catalog = tools(settings, places, ambient, more).await?;
+    catalog_for_calls(settings, places, ambient, Arc::new(NoVaults), more).await
+}
+
+/// As [`catalog`], for tools that are called as well: sources ask `credentials` for those of a caller.
+///
+/// # Errors
+/// As [`catalog`].
+pub async fn catalog_for_calls(
+    settings: &Settings,
+    places: &Places,
+    ambient: &Ambient,
+    credentials: Arc<dyn CallerCredentials>,
+    more: Vec<NamedSource>,
+) -> Result<Catalog, Faults> {
+    let catalog = opened(settings, places, &sources::Around { ambient, credentials }, more).await?;
     let addresses: Vec<_> = catalog.entries().iter().map(|entry| entry.tool.address.clone()).collect();
     let unused: Vec<Fault> = settings
         .policies
@@ -261,9 +290,18 @@ pub async fn tools(
     ambient: &Ambient,
     more: Vec<NamedSource>,
 ) -> Result<Catalog, Faults> {
+    opened(settings, places, &sources::Around { ambient, credentials: Arc::new(NoVaults) }, more).await
+}
+
+async fn opened(
+    settings: &Settings,
+    places: &Places,
+    around: &sources::Around<'_>,
+    more: Vec<NamedSource>,
+) -> Result<Catalog, Faults> {
     let (mut opened, mut faults) = (Vec::new(), Vec::new());
     for source_settings in &settings.sources {
-        match sources::open(source_settings, ambient).await {
+        match sources::open(source_settings, around).await {
             Ok(source) => opened.push(NamedSource {
                 name: source_settings.name.as_str().into(),
                 prefix: source_settings.prefix.clone(),
@@ -304,8 +342,12 @@ pub struct Composed {
     pub keyring: Keyring,
     /// The tools and the pipeline in front of them.
     pub endpoint: Arc<Endpoint>,
-    /// The authorization server, where teammates sign in by OAuth.
+    /// The built-in authorization server, where teammates sign in there.
     pub issuer: Option<Arc<Issuer>>,
+    /// What teammates entered or connected for systems behind.
+    pub credentials: UpstreamCredentials,
+    /// The endpoint towards an authorization server that is not ours.
+    pub resource: Option<Arc<ResourceServer>>,
     bound: Bound,
     admin: Option<Bound>,
     tls: Option<tls::Opened>,
@@ -326,7 +368,12 @@ pub async fn compose(
 ) -> Result<Composed, ComposeError> {
     let from_code = more.into();
     let keyring = keyring(settings, ambient).await?;
-    let catalog = catalog(settings, places, ambient, from_code.sources.clone()).await?;
+    // Before the sources, whose callers are told where on this server they enter what is missing.
+    let bound = bind(settings.server.listen).await?;
+    let server = server_settings(&settings.server, bound.address());
+    let credentials = credentials::credentials(settings, &server.public_url, &keyring, ambient);
+    let of_callers = Arc::new(credentials.clone());
+    let catalog = catalog_for_calls(settings, places, ambient, of_callers, from_code.sources.clone()).await?;
     let metrics = Metrics::default();
     let audit: Vec<Arc<dyn AuditSink>> = vec![Arc::new(AuditLog), Arc::new(metrics.clone())];
     let shared = settings
@@ -345,17 +392,20 @@ pub async fn compose(
     let pipeline = Pipeline::with_shield(ambient.clock.clone(), Arc::new(audit), shield).with_effects(effects);
     let endpoint =
         Arc::new(Endpoint::new(id.clone(), settings.name.clone(), settings.instructions.clone(), catalog, pipeline));
-    let bound = bind(settings.server.listen).await?;
-    let server = server_settings(&settings.server, bound.address());
-    let issuer = issuer::issuer(
+    let around = issuer::Around { ambient, keyring: &keyring };
+    let provider = provider::provider(settings, &server.public_url, &around);
+    let issuer = issuer::issuer(settings, places, &server.public_url, &endpoint, provider.as_ref(), &around)?;
+    let resource = foreign::resource_server(settings, places, &server.public_url, &endpoint, &around)?;
+    let around = modes::Around {
         settings,
         places,
-        &server.public_url,
-        &endpoint,
-        &issuer::Around { ambient, keyring: &keyring },
-    )?;
-    let around =
-        modes::Around { settings, places, ambient, keyring: &keyring, from_code: &from_code, issuer: issuer.as_ref() };
+        ambient,
+        keyring: &keyring,
+        from_code: &from_code,
+        issuer: issuer.as_ref(),
+        provider: provider.as_ref(),
+        resource: resource.as_ref(),
+    };
     let modes = Arc::new(modes::modes(&around, &id)?);
     let admin = bind_one_more(settings.server.admin_listen).await?;
     let http = bind_one_more(settings.server.tls.as_ref().and_then(|tls| tls.http_listen)).await?;
@@ -379,18 +429,26 @@ pub async fn compose(
     let parts = Parts {
         endpoint: endpoint.clone(),
         modes,
-        sign_in: issuer.clone().map(|issuer| sign_in(settings, issuer, &keyring)),
-        connect: connect::parts(&settings.auth),
+        sign_in: issuer.clone().map(|issuer| sign_in(settings, issuer, provider, &keyring, &credentials)),
+        resource: resource.clone(),
+        connect: connect::parts(&settings.auth, resource.as_deref()),
         readiness,
         metrics,
         clock: ambient.clock.clone(),
         randomness: ambient.randomness.clone(),
     };
     let app = App::new(&server, bound.address(), parts);
-    Ok(Composed { app, keyring, endpoint, issuer, bound, admin, tls, http, clock: ambient.clock.clone() })
+    let clock = ambient.clock.clone();
+    Ok(Composed { app, keyring, endpoint, issuer, resource, credentials, bound, admin, tls, http, clock })
 }
 
-fn sign_in(settings: &Settings, issuer: Arc<Issuer>, keyring: &Keyring) -> SignInParts {
+fn sign_in(
+    settings: &Settings,
+    issuer: Arc<Issuer>,
+    provider: Option<Arc<Provider>>,
+    keyring: &Keyring,
+    credentials: &UpstreamCredentials,
+) -> SignInParts {
     let own_keys = settings.auth.modes().iter().find_map(|mode| match mode {
         ModeSettings::ApiKey(api_key) if mode.is_issued() => Some(OwnKeys {
             keys: keyring.keys.clone(),
@@ -404,7 +462,10 @@ fn sign_in(settings: &Settings, issuer: Arc<Issuer>, keyring: &Keyring) -> SignI
         sessions: keyring.sessions.clone(),
         csrf: keyring.csrf.clone(),
         trace: keyring.trace.clone(),
-        keys: own_keys,
+        // Nobody would ask the provider whether whoever made a key may still use it.
+        keys: own_keys.filter(|_| provider.is_none()),
+        provider,
+        credentials: credentials.clone(),
     }
 }
 
@@ -457,16 +518,21 @@ impl Composed {
         self.http.as_ref().map(Bound::address)
     }
 
-    /// How the first ones get in, where nobody does yet: to be printed once, and never logged.
+    /// How the first ones get in, where nobody does yet, to be printed once and never logged; and how
+    /// clients get to be known to an authorization server that is not ours.
     ///
     /// # Errors
     /// The store cannot be read or written.
     pub(crate) async fn first_run(&self, settings: &Settings, ambient: &Ambient) -> Result<FirstRun, ComposeError> {
         let administrator = match settings.auth.oauth() {
-            Some(_) => Some(self.keyring.users.first_administrator().await?),
+            Some(oauth) if oauth.login.is_none() => Some(self.keyring.users.first_administrator().await?),
+            Some(_) | None => None,
+        };
+        let foreign_clients = match &self.resource {
+            Some(resource) => Some(foreign::look(resource).await),
             None => None,
         };
-        Ok(FirstRun { key: self.first_key(settings, ambient).await?, administrator })
+        Ok(FirstRun { key: self.first_key(settings, ambient).await?, administrator, foreign_clients })
     }
 
     /// On loopback with an empty store, whoever starts the server is the one who wants to try it:
@@ -494,7 +560,7 @@ impl Composed {
 
     /// Serves until `shutdown` fires and running calls have ended, then gives back what is held.
     pub async fn serve(self, shutdown: CancellationToken) {
-        let Self { app, keyring, endpoint, issuer, bound, admin, tls, http, clock } = self;
+        let Self { app, keyring, endpoint, issuer, resource: _, credentials, bound, admin, tls, http, clock } = self;
         let (tls, keep_fresh) = tls.map(|opened| (opened.tls, opened.keep_fresh)).unzip();
         let admin = async {
             if let Some(admin) = admin {
@@ -522,6 +588,7 @@ impl Composed {
         keyring.keys.settle().await;
         keyring.sessions.settle().await;
         keyring.trace.settle().await;
+        credentials.settle().await;
         for named in endpoint.catalog().sources() {
             named.source.close().await;
         }

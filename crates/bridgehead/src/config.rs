@@ -2,7 +2,7 @@
 //! both. Every fault is found at once, each with its line and how to mend it.
 //!
 //! The way of a configuration: text → tree with places → environment laid over it → `${NAME}`
-//! substituted → what this version does not serve → schema → `raw` structs → cross-checks →
+//! substituted, files of secrets read → what this version does not serve → schema → `raw` structs → cross-checks →
 //! [`Settings`]. Nothing is opened or bound here; files and variables come through
 //! an [`Environment`].
 
@@ -17,8 +17,9 @@ pub mod overlay;
 pub mod raw;
 pub mod reference;
 pub mod schema;
+mod secret_files;
 pub mod settings;
-pub mod source_text;
+mod source_text;
 mod substitute;
 mod units;
 
@@ -87,6 +88,7 @@ fn stages(path: &Path, text: &str, environment: &dyn Environment, tools: Tools) 
     let mut findings = Findings::new(places);
     overlay::apply(&mut tree, environment, &mut findings);
     substitute::apply(&mut tree, environment, &mut findings);
+    secret_files::apply(&mut tree, base, environment, &mut findings);
     not_yet::find(&tree, &mut findings);
     // Each stage takes what it found fault with out of the way of the next.
     findings.prune(&mut tree);

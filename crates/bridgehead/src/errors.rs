@@ -3,7 +3,7 @@
 
 use std::{error::Error, fmt::Write};
 
-use bridgehead_auth::{Denied, Malformation, ProbeFailure, StoreError};
+use bridgehead_auth::{Denied, Malformation, ProbeFailure, RemoteError, StoreError, remote::TokenFault};
 use bridgehead_core::{CallError, Fault, OwnCode, UpstreamCode};
 use bridgehead_server::http::RequestRefusal;
 use bridgehead_sources::http::reference::{self, Judgement, Row};
@@ -30,7 +30,7 @@ const OBJECT: &str = "
 
 A result with `isError` has this object twice: as JSON in its text, and in `_meta[\"bridgehead/error\"]`. It is never in
 `structuredContent`, where clients expect what the tool's output schema says. A JSON-RPC error has it in `data`, except
-that of `client_lacks_capability`.
+those of `client_lacks_capability` and of `credential_required`.
 
 | member | type | meaning |
 |---|---|---|
@@ -47,6 +47,7 @@ What stands in `details`:
 |---|---|
 | `invalid_arguments` | `faults`: a list of `path` (JSON Pointer to the argument) and `message` |
 | `not_permitted` | `scope`: the one that is missing |
+| `credential_required` | `vault`, `subject` and `url`: whose credential, for what, and where it is entered |
 | a status of an HTTP API | `status`; `problem`, its JSON body (RFC 9457 or any other), cut to 4 KiB, or `text`; `upstream_request_id`, where it gave one |
 | a redirect that was not followed | `status`, `location_host` |
 | a success that cannot be read | `status`, `content_type`, `text` |
@@ -190,8 +191,10 @@ const fn form(code: OwnCode) -> &'static str {
         OwnCode::NotPermitted => "HTTP 403 with JSON-RPC error -32001",
         OwnCode::ClientLacksCapability => "JSON-RPC error -32021, with `requiredCapabilities` in `data`",
         OwnCode::Internal => "JSON-RPC error -32603",
+        OwnCode::CredentialRequired => {
+            "result with `isError`; for clients with URL elicitation JSON-RPC error -32042 or a result `input_required`, as the revision says"
+        }
         OwnCode::InvalidArguments
-        | OwnCode::CallerLacksClaim
         | OwnCode::IdempotencyConflict
         | OwnCode::IdempotencyUnavailable
         | OwnCode::EffectInDoubt
@@ -200,6 +203,7 @@ const fn form(code: OwnCode) -> &'static str {
         | OwnCode::Busy
         | OwnCode::CircuitOpen
         | OwnCode::LimitsUnavailable
+        | OwnCode::CallerLacksClaim
         | OwnCode::ShuttingDown
         | OwnCode::Cancelled => "result with `isError`",
     }
@@ -238,7 +242,7 @@ fn sign_in(text: &mut String) {
 fn one_of_each() -> Vec<Denied> {
     let at = jiff::Timestamp::UNIX_EPOCH;
     let name = String::new;
-    vec![
+    let mut all = vec![
         Denied::Missing,
         Denied::Incomplete { missing: vec![name()] },
         Denied::Unrecognised,
@@ -260,6 +264,33 @@ fn one_of_each() -> Vec<Denied> {
         Denied::Malformed(Malformation::NoToken),
         Denied::StoreUnavailable(StoreError::Unavailable { store: name(), what: name(), cause: None }),
         Denied::JudgeUnavailable(ProbeFailure::Unusable { what: name() }),
+        Denied::IssuerUnavailable(RemoteError::Lacks { issuer: name(), member: "" }),
+    ];
+    all.extend(each_token_fault().into_iter().map(Denied::Token));
+    all
+}
+
+/// All that can be wrong with an access token of an authorization server that is not ours.
+fn each_token_fault() -> Vec<TokenFault> {
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    let name = String::new;
+    vec![
+        TokenFault::NotAJwt,
+        TokenFault::TooLong,
+        TokenFault::OtherIssuer { expected: name() },
+        TokenFault::Unsigned,
+        TokenFault::Algorithm { taken: name() },
+        TokenFault::Critical,
+        TokenFault::OtherKind { expected: "" },
+        TokenFault::UnknownKey,
+        TokenFault::Signature,
+        TokenFault::OtherAudience { expected: name() },
+        TokenFault::Bound,
+        TokenFault::Expired { at },
+        TokenFault::NotYetValid { from: at },
+        TokenFault::Claim { claim: name() },
+        TokenFault::Unverified,
+        TokenFault::Inactive,
     ]
 }
 
@@ -288,6 +319,45 @@ fn meaning(denied: &Denied) -> &'static str {
         Denied::Malformed(_) => "The credentials do not have the form that HTTP wants.",
         Denied::StoreUnavailable(_) => "The store does not answer.",
         Denied::JudgeUnavailable(_) => "The system behind that judges credentials gives no answer that can be used.",
+        Denied::IssuerUnavailable(_) => {
+            "The authorization server, which is not ours, gives no answer that can be used."
+        }
+        Denied::Token(fault) => meaning_of_token(fault),
+    }
+}
+
+/// A new fault belongs into [`each_token_fault`] as well.
+const fn meaning_of_token(fault: &TokenFault) -> &'static str {
+    match fault {
+        TokenFault::NotAJwt => "What was presented is no JWT, and access tokens of the authorization server are.",
+        TokenFault::TooLong => "The access token is longer than 16 KiB.",
+        TokenFault::OtherIssuer { .. } => "The access token names another issuer than `auth.oauth.issuer`.",
+        TokenFault::Unsigned => "The access token is not signed.",
+        TokenFault::Algorithm { .. } => {
+            "The access token is signed with an algorithm that `auth.oauth.algorithms` does not name."
+        }
+        TokenFault::Critical => "The header of the access token has `crit`.",
+        TokenFault::OtherKind { .. } => {
+            "What was presented says that it is another kind of token: an ID token, a refresh token."
+        }
+        TokenFault::UnknownKey => {
+            "The authorization server has no key of that id and algorithm, even when asked again."
+        }
+        TokenFault::Signature => "The signature of the access token is not good.",
+        TokenFault::OtherAudience { .. } => "The access token is for another audience than `auth.oauth.audience`.",
+        TokenFault::Bound => {
+            "The access token is bound to a key of the client's (DPoP, mutual TLS), which is not checked here."
+        }
+        TokenFault::Expired { .. } => {
+            "The access token is over, more than a minute ago: the application has to renew it."
+        }
+        TokenFault::NotYetValid { .. } => "The access token is not good yet, by more than a minute: a clock is wrong.",
+        TokenFault::Claim { .. } => "A claim of the access token is missing or of another type; the message names it.",
+        TokenFault::Unverified => {
+            "`auth.oauth.subject_claim` is `email`, and the token does not say that the address is verified."
+        }
+        TokenFault::Nonce => "An ID token for another sign-in.",
+        TokenFault::Inactive => "The authorization server says that the token is not good (any more).",
     }
 }
 

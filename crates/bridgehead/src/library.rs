@@ -266,6 +266,7 @@ impl Server {
             auth,
             store,
             shared: None,
+            vaults: Vec::new(),
             sources: Vec::new(),
             policies: Policies::default(),
         })

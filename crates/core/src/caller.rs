@@ -116,6 +116,11 @@ pub enum SignIn {
         /// What the teammate allowed it, as `bridgehead grants list` shows it.
         grant_id: Arc<str>,
     },
+    /// An access token that an authorization server of the company's issued.
+    ForeignOAuth {
+        /// The client that acts for the teammate, where the token names it.
+        client_id: Option<Arc<str>>,
+    },
     /// A call from the operator's own shell (`bridgehead call`), which no mode judged.
     Local,
 }
@@ -128,7 +133,7 @@ impl SignIn {
             Self::Open => "open",
             Self::IssuedKey { .. } | Self::UpstreamKey => "api_key",
             Self::Headers => "headers",
-            Self::OAuth { .. } => "oauth",
+            Self::OAuth { .. } | Self::ForeignOAuth { .. } => "oauth",
             Self::Local => "local",
         }
     }

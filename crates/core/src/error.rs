@@ -5,12 +5,14 @@
 //! stand in [`code`], whole: no other word goes out.
 
 pub mod code;
+mod credential;
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value, json};
 
 pub use code::{Blame, OwnCode, UpstreamCode};
+pub use credential::{CredentialLack, CredentialRequired};
 
 use crate::{EffectId, Verdict};
 
@@ -61,6 +63,9 @@ pub enum Refusal {
         /// What is the matter with it.
         fault: String,
     },
+    /// The call needs a credential of the caller's own, which they have to enter first.
+    #[error(transparent)]
+    CredentialRequired(Box<CredentialRequired>),
     /// The caller calls more often than the policy allows.
     #[error("You call more often than this server allows. Try again in {} s.", seconds(*.retry_after))]
     RateLimited {
@@ -338,8 +343,9 @@ impl CallError {
             Self::Refused(Refusal::NotPermitted { .. }) => OwnCode::NotPermitted,
             Self::Refused(Refusal::InvalidArguments(_)) => OwnCode::InvalidArguments,
             Self::Refused(Refusal::ClientLacks { .. }) => OwnCode::ClientLacksCapability,
-            Self::Refused(Refusal::LacksClaim { .. }) => OwnCode::CallerLacksClaim,
             Self::Refused(Refusal::RateLimited { .. }) => OwnCode::RateLimited,
+            Self::Refused(Refusal::CredentialRequired(_)) => OwnCode::CredentialRequired,
+            Self::Refused(Refusal::LacksClaim { .. }) => OwnCode::CallerLacksClaim,
             Self::Refused(Refusal::Busy { .. }) => OwnCode::Busy,
             Self::Refused(Refusal::CircuitOpen { .. }) => OwnCode::CircuitOpen,
             Self::Refused(Refusal::LimitsLost { .. }) => OwnCode::LimitsUnavailable,
@@ -397,6 +403,7 @@ impl CallError {
                 "faults": faults.iter().map(|f| json!({"path": f.path, "message": f.message})).collect::<Vec<_>>(),
             })),
             Self::Refused(Refusal::NotPermitted { needed, .. }) => Some(json!({ "scope": needed })),
+            Self::Refused(Refusal::CredentialRequired(required)) => Some(required.details()),
             Self::Refused(Refusal::LacksClaim { claim, .. }) => Some(json!({ "claim": claim })),
             Self::Upstream(failure) => failure.details.clone(),
             Self::InDoubt(doubt) => Some(json!({

@@ -11,6 +11,7 @@ pub mod caller;
 pub mod catalog;
 pub mod clock;
 pub mod counters;
+pub mod credentials;
 pub mod effect;
 pub mod effects;
 pub mod endpoint;
@@ -34,10 +35,14 @@ pub use caller::{Caller, Claims, Presented, ScopeSet, SignIn};
 pub use catalog::{Catalog, CatalogFault, Entry};
 pub use clock::{Clock, SystemClock};
 pub use counters::{Counters, LocalCounters};
+pub use credentials::{CallerCredential, CallerCredentials, NoVaults};
 pub use effect::Effect;
 pub use effects::{EffectStore, EffectStoreError, IdempotencyKey, Verdict};
 pub use endpoint::{Endpoint, EndpointId};
-pub use error::{ArgumentFault, Blame, CallError, Fault, InDoubt, OwnCode, Refusal, UpstreamCode, UpstreamFailure};
+pub use error::{
+    ArgumentFault, Blame, CallError, CredentialLack, CredentialRequired, Fault, InDoubt, OwnCode, Refusal,
+    UpstreamCode, UpstreamFailure,
+};
 pub use fetch::{Fetch, FetchBounds, FetchError, Fetched};
 pub use outcome::{Content, Outcome, ResourceBody};
 pub use permit::permit;

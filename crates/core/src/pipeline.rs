@@ -21,7 +21,7 @@
 //! the turn and the place: a call that cannot succeed takes nobody's. The time in the queues counts
 //! against the deadline. What step 7 has claimed it settles behind step 9, and a refusal on the way there
 //! releases it. A call that outlasts the patience of platforms is answered with a handle around steps 7 to
-//! 9 (`claim/outlast`), and goes on. Between 8c and 8d stands the [`gate`]: what has passed it may have been sent.
+//! 9 (`claim/outlast`), and goes on. Between 8c and 8d stands the `gate`: what has passed it may have been sent.
 //! An answer that the cache has takes no turn and no place, and is shaped already; a call that may have
 //! changed something tells the cache before it answers.
 

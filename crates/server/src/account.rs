@@ -2,6 +2,7 @@
 //! about whoever is signed in, and about nobody else.
 
 mod connections;
+mod credentials;
 mod keys;
 mod password;
 
@@ -18,13 +19,15 @@ use http::header;
 use crate::{
     browser::{self, PostedForm, Visit},
     http::body,
-    login::SIGNED_OUT,
+    login::{self, SIGNED_OUT},
     oauth::AuthorizationServer,
     pages::{self, AccountNotice, ApiKeys, Fault, KeyFault, LocalPath, PasswordChange, View, paths},
 };
 
 /// What the forms of these pages are for.
 const FORMS: &str = "account";
+
+pub(crate) use credentials::missing;
 
 pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new()
@@ -34,6 +37,7 @@ pub(crate) fn routes() -> Router<AuthorizationServer> {
         .route(paths::REVOKE_CONNECTION, post(connections::revoke))
         .route(paths::MAKE_KEY, post(keys::make))
         .route(paths::REVOKE_KEY, post(keys::revoke))
+        .merge(credentials::routes())
 }
 
 async fn account(State(server): State<AuthorizationServer>, request: Request) -> Response {
@@ -72,13 +76,15 @@ async fn shown(server: &AuthorizationServer, session: &Session, shown: Shown<'_>
     let password_changed =
         || shown.query.iter().any(|(name, _)| name == password::CHANGED).then_some(AccountNotice::PasswordChanged);
     let notice = shown.notice.or(disconnected).or_else(key_revoked).or_else(password_changed);
+    let credentials = credentials::lines(server, session).await?;
     let page = pages::Account {
+        credentials,
         site: server.site.clone(),
         user: session.user.address.to_string(),
         csrf: Secret::new(server.csrf.issue(&CsrfBinding::session(session), &[FORMS])),
         connections,
         keys: keys.map(|keys| ApiKeys { keys, label: label.unwrap_or_default(), fault }),
-        password: Some(shown.password.unwrap_or_else(|| password::form(false, None))),
+        password: server.provider.is_none().then(|| shown.password.unwrap_or_else(|| password::form(false, None))),
         notice,
     };
     Ok(page.page().into_response())
@@ -90,15 +96,25 @@ async fn posted(
     visit: &Visit,
     request: Request,
 ) -> Result<(Session, PostedForm), Response> {
+    posted_to(server, visit, request, &[FORMS], LocalPath::account()).await
+}
+
+/// As [`posted`], for forms with another purpose, on the page at `again`.
+async fn posted_to(
+    server: &AuthorizationServer,
+    visit: &Visit,
+    request: Request,
+    purpose: &[&str],
+    again: LocalPath,
+) -> Result<(Session, PostedForm), Response> {
     let form = PostedForm::read(server, visit, request).await?;
     let Some(session) = server.session(visit).await? else {
-        let again = browser::local(&format!("{}?next={}", paths::SIGN_IN, paths::ACCOUNT));
-        return Err(server.fault(visit, Fault::SessionExpired { again }));
+        return Err(server.fault(visit, Fault::SessionExpired { again: browser::sign_in_first(&again) }));
     };
     let token = form.one("csrf").unwrap_or_default();
-    if let Err(error) = server.csrf.check(token, &CsrfBinding::session(&session), &[FORMS]) {
+    if let Err(error) = server.csrf.check(token, &CsrfBinding::session(&session), purpose) {
         tracing::warn!(%error, user = %session.user.address, "refused: a form of the account without its token");
-        return Err(server.fault(visit, Fault::FormExpired { again: LocalPath::account() }));
+        return Err(server.fault(visit, Fault::FormExpired { again }));
     }
     Ok((session, form))
 }
@@ -116,7 +132,12 @@ async fn sign_out(State(server): State<AuthorizationServer>, request: Request) -
         target: "audit", event = "signed_out", subject = %session.user.address, session = %session.id,
         "a teammate signed out"
     );
-    let mut response = browser::see_other(&browser::local(&format!("{}?{SIGNED_OUT}", paths::SIGN_IN)));
+    let there = match &server.provider {
+        Some(provider) => login::sign_out(&server, provider, &session.user.address).await,
+        None => None,
+    };
+    let here = || browser::see_other(&browser::local(&format!("{}?{SIGNED_OUT}", paths::SIGN_IN)));
+    let mut response = there.unwrap_or_else(here);
     if let Some(cookie) = server.cookie.clear() {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

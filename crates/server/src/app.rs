@@ -10,7 +10,7 @@ use axum::{
     response::Response,
     routing::{any, get},
 };
-use bridgehead_auth::Modes;
+use bridgehead_auth::{Modes, ResourceServer};
 use bridgehead_core::{Clock, Endpoint, Randomness};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -22,7 +22,7 @@ use crate::{
     gate::Gate,
     http::{
         RequestRefusal, access_log, body::Bodies, client_address, client_address::Proxies, client_hosts, cors,
-        going_down, origin, refuse, request_id, session_cookie::SessionCookie,
+        going_down, origin, refuse, request_id, session_cookie::SessionCookie, sign_in_cookie::SignInCookie,
     },
     login,
     mcp::McpService,
@@ -56,6 +56,8 @@ pub struct Parts {
     pub modes: Arc<Modes>,
     /// Signing in by OAuth; `None` without that mode.
     pub sign_in: Option<SignInParts>,
+    /// The endpoint towards an authorization server that is not ours; `None` without one.
+    pub resource: Option<Arc<ResourceServer>>,
     /// What the connect page says.
     pub connect: ConnectParts,
     /// What `/readyz` asks.
@@ -105,7 +107,7 @@ impl App {
             .layer(from_fn_with_state(origins, origin::check));
 
         let own_origin = origin::AllowedOrigins::new(&public_url, address, &[]);
-        let beside = Beside { endpoint: parts.endpoint.clone(), bodies, own_origin };
+        let beside = Beside { endpoint: parts.endpoint.clone(), bodies, own_origin, resource: parts.resource };
 
         let guarded = Router::new()
             .merge(endpoint)
@@ -174,6 +176,7 @@ struct Beside {
     endpoint: Arc<Endpoint>,
     bodies: Bodies,
     own_origin: origin::AllowedOrigins,
+    resource: Option<Arc<ResourceServer>>,
 }
 
 impl Beside {
@@ -187,6 +190,7 @@ impl Beside {
                 endpoint: self.endpoint.clone(),
                 endpoint_url: endpoint_url.clone(),
                 cookie: SessionCookie::new(&settings.public_url),
+                sign_in_cookie: SignInCookie::new(&settings.public_url),
                 bodies: self.bodies.at_most(MAX_FORM_BYTES),
                 clock: self.bodies.clock.clone(),
             })
@@ -195,6 +199,8 @@ impl Beside {
         let own_origin = self.own_origin;
         let sign_in =
             server.clone().map_or_else(Router::new, |server| sign_in_routes(server, own_origin, &settings.path));
+        let foreign =
+            self.resource.clone().map_or_else(Router::new, |resource| foreign_routes(resource, &settings.path));
         let connect = ConnectPage {
             parts: Arc::new(connect),
             site,
@@ -202,8 +208,10 @@ impl Beside {
             endpoint_url,
             reach: connect::reach(&settings.public_url),
             server,
+            lines: Arc::default(),
+            resource: self.resource,
         };
-        sign_in.route("/", get(connect::page).with_state(connect))
+        sign_in.merge(foreign).route("/", get(connect::page).with_state(connect))
     }
 }
 
@@ -222,6 +230,14 @@ fn sign_in_routes(server: AuthorizationServer, own_origin: origin::AllowedOrigin
         .merge(for_clients)
         .merge(oauth::for_servers())
         .with_state(server)
+}
+
+/// What there is of OAuth where the authorization server is not ours.
+fn foreign_routes(resource: Arc<ResourceServer>, path: &str) -> Router {
+    oauth::for_clients_of_another(path)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(oauth::cors())
+        .with_state(resource)
 }
 
 async fn security_headers(request: Request, next: axum::middleware::Next) -> Response {

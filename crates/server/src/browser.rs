@@ -8,14 +8,19 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use bridgehead_auth::Session;
+use bridgehead_auth::{
+    Session, StoreError,
+    issuer::{Standing, Standings},
+    provider::Provider,
+};
 use bridgehead_core::{RequestId, Secret};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use url::form_urlencoded;
 
 use crate::{
     http::{ClientAddress, body, origin::AllowedOrigins},
     oauth::{AuthorizationServer, Traced},
-    pages::{Fault, FaultPage, LocalPath, View},
+    pages::{Fault, FaultPage, LocalPath, View, paths},
 };
 
 /// As the browser says where a request began (Fetch Metadata).
@@ -25,7 +30,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(crate) struct Visit {
     pub(crate) headers: HeaderMap,
     pub(crate) from: IpAddr,
-    request_id: Option<String>,
+    pub(crate) request_id: Option<String>,
 }
 
 impl Visit {
@@ -50,7 +55,13 @@ impl AuthorizationServer {
     /// The page for when that cannot be said.
     pub(crate) async fn session(&self, visit: &Visit) -> Result<Option<Session>, Response> {
         let Some(cookie) = self.cookie.read(&visit.headers) else { return Ok(None) };
-        self.sessions.find(cookie).await.map_err(|error| {
+        let found = async {
+            match (self.sessions.find(cookie).await?, &self.provider) {
+                (Some(session), Some(provider)) => Ok(vouched_for(provider, &session).await?.then_some(session)),
+                (found, _) => Ok(found),
+            }
+        };
+        found.await.map_err(|error: StoreError| {
             tracing::error!(%error, "a browser's session could not be looked up");
             self.fault(visit, Fault::Unavailable)
         })
@@ -61,6 +72,12 @@ impl AuthorizationServer {
         let request_id = visit.request_id.clone();
         FaultPage { site: self.site.clone(), fault, request_id }.page().into_response()
     }
+}
+
+/// Whether a session is good by what the identity provider says of its user now. Where that cannot be said,
+/// it is not: they are on their way there, and see what is the matter.
+async fn vouched_for(provider: &Provider, session: &Session) -> Result<bool, StoreError> {
+    Ok(matches!(provider.standing(session.user.address.as_str()).await?, Standing::Good { .. }))
 }
 
 /// A form that a browser posted.
@@ -122,6 +139,12 @@ pub(crate) fn see_other(to: &LocalPath) -> Response {
 /// account.
 pub(crate) fn local(path: &str) -> LocalPath {
     LocalPath::parse(path).unwrap_or_else(LocalPath::account)
+}
+
+/// The sign-in page, from which a teammate comes back to `next`.
+pub(crate) fn sign_in_first(next: &LocalPath) -> LocalPath {
+    let next: String = form_urlencoded::byte_serialize(next.as_str().as_bytes()).collect();
+    local(&format!("{}?next={next}", paths::SIGN_IN))
 }
 
 /// What a check of forms works with.

@@ -3,17 +3,20 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use bridgehead_core::Endpoint;
+use bridgehead_auth::ResourceServer;
+use bridgehead_core::{Catalog, Endpoint};
+use bridgehead_lint::{Subject, lint};
 use url::{Host, Url};
 
 use crate::{
     browser::Visit,
     oauth::AuthorizationServer,
-    pages::{Connect, Reach, Site, ToolLine, View, WayIn},
+    pages::{Connect, ForeignRegistration, Reach, Site, ToolLine, View, WayIn},
 };
 
 /// What the page says of the ways in.
@@ -34,7 +37,14 @@ pub(crate) struct ConnectPage {
     pub(crate) endpoint_url: String,
     pub(crate) reach: Reach,
     pub(crate) server: Option<AuthorizationServer>,
+    pub(crate) lines: Arc<Lines>,
+    pub(crate) resource: Option<Arc<ResourceServer>>,
 }
+
+/// The tools as the page shows them, made once for each catalog: for a grade, each is looked at beside all
+/// others.
+#[derive(Default)]
+pub(crate) struct Lines(ArcSwapOption<(Arc<Catalog>, Vec<ToolLine>)>);
 
 pub(crate) async fn page(State(page): State<ConnectPage>, request: Request) -> Response {
     let signed_in = match &page.server {
@@ -49,22 +59,66 @@ pub(crate) async fn page(State(page): State<ConnectPage>, request: Request) -> R
         instructions: page.endpoint.instructions.clone(),
         endpoint_url: page.endpoint_url.clone(),
         reach: page.reach,
-        ways_in: page.parts.ways_in.clone(),
+        ways_in: page.ways_in().await,
         accounts: page.server.is_some(),
-        tools: (page.parts.public_tools || signed_in).then(|| tools(&page.endpoint)),
+        own_keys: page.server.as_ref().is_some_and(|server| server.keys.is_some()),
+        tools: (page.parts.public_tools || signed_in).then(|| page.lines.of(page.endpoint.catalog())),
     };
     view.page().into_response()
 }
 
-fn tools(endpoint: &Endpoint) -> Vec<ToolLine> {
-    let catalog = endpoint.catalog();
-    let line = |entry: &Arc<bridgehead_core::Entry>| ToolLine {
-        name: entry.tool.wire_name.to_string(),
-        title: entry.tool.title.clone(),
-        description: entry.tool.description.clone(),
-        effect: entry.tool.effect,
-    };
-    catalog.entries().iter().map(line).collect()
+impl ConnectPage {
+    /// The ways in, with what an authorization server that is not ours says of clients by now.
+    async fn ways_in(&self) -> Vec<WayIn> {
+        let mut ways = self.parts.ways_in.clone();
+        if let Some(resource) = &self.resource {
+            let found = ForeignRegistration::at(resource).await;
+            for way in &mut ways {
+                if let WayIn::ForeignOAuth { registration, .. } = way {
+                    *registration = found;
+                }
+            }
+        }
+        ways
+    }
+}
+
+impl ForeignRegistration {
+    async fn at(resource: &ResourceServer) -> Self {
+        match resource.issuer().metadata().await {
+            Ok(metadata) if metadata.registers_clients() => Self::ByThemselves,
+            Ok(_) => Self::ByHand,
+            Err(_) => Self::Unknown,
+        }
+    }
+}
+
+impl Lines {
+    fn of(&self, catalog: Arc<Catalog>) -> Vec<ToolLine> {
+        if let Some(known) = &*self.0.load()
+            && Arc::ptr_eq(&known.0, &catalog)
+        {
+            return known.1.clone();
+        }
+        let lines = lines(&catalog);
+        self.0.store(Some(Arc::new((catalog, lines.clone()))));
+        lines
+    }
+}
+
+fn lines(catalog: &Catalog) -> Vec<ToolLine> {
+    let tools = || catalog.entries().iter().map(|entry| &entry.tool);
+    let graded = lint(&tools().map(Subject::of).collect::<Vec<_>>()).tools;
+    tools()
+        .zip(graded)
+        .map(|(tool, graded)| ToolLine {
+            name: tool.wire_name.to_string(),
+            title: tool.title.clone(),
+            description: tool.description.clone(),
+            effect: tool.effect,
+            grade: graded.grade,
+        })
+        .collect()
 }
 
 /// From where the address can be reached, as far as it tells: a platform calls from the internet, over

@@ -11,6 +11,7 @@ pub mod origin;
 pub mod refusal;
 pub mod request_id;
 pub(crate) mod session_cookie;
+pub(crate) mod sign_in_cookie;
 
 use axum::{
     Json,

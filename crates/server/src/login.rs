@@ -1,8 +1,10 @@
-//! `/login`: a teammate signs in with mail address and password, and goes on to where they were
-//! headed. Whether the two belong together is [`bridgehead_auth::Users`]'s to say.
+//! `/login`: a teammate signs in with mail address and password, or at an identity provider, and goes on
+//! to where they were headed. Whether the two belong together is [`bridgehead_auth::Users`]'s to say.
 
+mod elsewhere;
 mod link;
 
+pub(crate) use elsewhere::sign_out;
 pub(crate) use link::shown;
 
 use axum::{
@@ -33,6 +35,7 @@ pub(crate) fn routes() -> Router<AuthorizationServer> {
     Router::new()
         .route(paths::SIGN_IN, get(form).post(sign_in))
         .route(paths::LINK, get(link::form).post(link::choose_password))
+        .route(elsewhere::CALLBACK, get(elsewhere::arrive))
 }
 
 async fn form(State(server): State<AuthorizationServer>, request: Request) -> Response {
@@ -51,6 +54,9 @@ async fn form(State(server): State<AuthorizationServer>, request: Request) -> Re
         () => None,
     };
     let asked = oauth::asked_by(&server, next.as_ref(), &visit).await;
+    if let Some(provider) = &server.provider {
+        return elsewhere::page(&server, provider, next, asked.as_ref(), notice);
+    }
     let mail = asked.as_ref().and_then(AuthorizationRequest::login_hint).unwrap_or_default().to_owned();
     page(&server, Attempt { next, asked: asked.as_ref(), mail, fault: None, notice })
 }
@@ -76,6 +82,9 @@ async fn sign_in(State(server): State<AuthorizationServer>, request: Request) ->
         Ok(form) => form,
         Err(response) => return response,
     };
+    if let Some(provider) = &server.provider {
+        return elsewhere::depart(&server, provider, &visit, &form).await;
+    }
     let next = form.one("next").and_then(LocalPath::parse);
     let mail = form.one("mail").unwrap_or_default();
     let password = form.password("password");

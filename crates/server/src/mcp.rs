@@ -5,6 +5,7 @@
 
 mod batch;
 mod convert;
+mod elicit;
 mod handler;
 mod late_stream;
 pub(crate) mod message;
@@ -83,9 +84,10 @@ impl McpService {
             Message::Batch(messages) => batch::answer(self, &parts, messages).await,
             Message::One { bytes, envelope } => {
                 let initialize = envelope.method.as_deref() == Some("initialize");
+                let opens_urls = envelope.opens_urls;
                 let mut response = self.answer_one(parts, bytes, envelope.id).await;
                 if initialize && response.status().is_success() {
-                    self.name_session(response.headers_mut());
+                    self.name_session(response.headers_mut(), opens_urls);
                 }
                 response
             }
@@ -113,9 +115,11 @@ impl McpService {
     }
 
     /// A session id without a session behind it: clients that expect one are at ease, and any
-    /// replica takes any id. Nothing is looked up by it.
-    fn name_session(&self, headers: &mut HeaderMap) {
-        if let Ok(id) = HeaderValue::from_str(RequestId::generate(&*self.randomness).as_str()) {
+    /// replica takes any id. Nothing is looked up by it; that its client can open URLs, it says itself.
+    fn name_session(&self, headers: &mut HeaderMap, opens_urls: bool) {
+        let id = RequestId::generate(&*self.randomness);
+        let id = if opens_urls { elicit::session_that_opens_urls(&id) } else { id.as_str().to_owned() };
+        if let Ok(id) = HeaderValue::from_str(&id) {
             headers.insert("mcp-session-id", id);
         }
     }

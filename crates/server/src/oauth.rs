@@ -19,17 +19,19 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use bridgehead_auth::{CsrfTokens, IssuedKeys, Issuer, Sessions, Trace, Users};
+use bridgehead_auth::{
+    CsrfTokens, IssuedKeys, Issuer, ResourceServer, Sessions, Trace, UpstreamCredentials, Users, provider::Provider,
+};
 use bridgehead_core::{Clock, Endpoint};
 use http::{HeaderMap, HeaderName, Method, header};
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
-pub(crate) use authorize::{about, asked_by};
+pub(crate) use authorize::{AUTHORIZE, about, asked_by};
 pub(crate) use client_view::{client, destination, of_grant, of_redirect};
 pub(crate) use trace::{Connecting, Traced};
 
 use crate::{
-    http::{body::Bodies, request_id, session_cookie::SessionCookie},
+    http::{body::Bodies, request_id, session_cookie::SessionCookie, sign_in_cookie::SignInCookie},
     pages::{Site, Wait, paths},
 };
 
@@ -43,6 +45,8 @@ pub struct SignInParts {
     pub issuer: Arc<Issuer>,
     /// Who signs in.
     pub users: Arc<Users>,
+    /// Where they sign in, if it is not here with a password.
+    pub provider: Option<Arc<Provider>>,
     /// Who is signed in.
     pub sessions: Arc<Sessions>,
     /// Protects forms against other sites.
@@ -52,6 +56,8 @@ pub struct SignInParts {
     /// The API keys that teammates may make for themselves; `None` where none that are issued here get
     /// anybody in.
     pub keys: Option<OwnKeys>,
+    /// What teammates enter or connect for systems behind.
+    pub credentials: UpstreamCredentials,
 }
 
 /// API keys that teammates make for themselves.
@@ -74,6 +80,7 @@ pub(crate) struct Inner {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) endpoint_url: String,
     pub(crate) cookie: SessionCookie,
+    pub(crate) sign_in_cookie: SignInCookie,
     pub(crate) bodies: Bodies,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -119,6 +126,11 @@ pub(crate) fn for_clients(path: &str) -> Router<AuthorizationServer> {
         .route("/oauth/revoke", post(revoke::revoke))
         .route("/oauth/register", post(register::register))
         .route("/oauth/register/{client_id}", get(register::show).delete(register::remove).put(register::change))
+}
+
+/// What clients ask for where the authorization server is not ours.
+pub(crate) fn for_clients_of_another(path: &str) -> Router<Arc<ResourceServer>> {
+    well_known::resource_routes(path)
 }
 
 /// What only a client calls that can prove who it is, which no page can.

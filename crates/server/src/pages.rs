@@ -11,6 +11,7 @@ mod account;
 mod client;
 mod connect;
 mod consent;
+mod credential;
 mod fault;
 mod go_back;
 mod guides;
@@ -18,6 +19,7 @@ mod moment;
 mod password;
 mod scopes;
 mod sign_in;
+mod sign_in_elsewhere;
 
 #[cfg(any(test, feature = "samples"))]
 pub mod samples;
@@ -32,19 +34,25 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
-pub use account::{Account, AccountNotice, ApiKey, ApiKeys, Connection, KeyFault, KeyState, NewApiKey, PasswordChange};
+pub use account::{
+    Account, AccountNotice, ApiKey, ApiKeys, Connection, CredentialLine, CredentialState, KeyFault, KeyState,
+    NewApiKey, PasswordChange,
+};
 pub use client::{Client, ClientName, Destination, Identity};
-pub use connect::{ClientRegistration, Connect, Reach, ToolLine, ValuesFrom, WayIn};
-pub use consent::{Consent, OptionalScope};
+pub use connect::{ClientRegistration, Connect, ForeignRegistration, Reach, ToolLine, ValuesFrom, WayIn};
+pub use consent::{Consent, MissingCredential, OptionalScope};
+pub use credential::{Credential, CredentialForm, CredentialNotice, FormField, NotConnected, StoredCredential};
 pub use fault::{Fault, FaultPage};
 pub use go_back::{Answer, GoBack};
 pub use moment::Wait;
 pub use password::{LinkGone, LinkPurpose, LinkState, PasswordFault, SetPassword};
 pub use sign_in::{SignIn, SignInFault, SignInNotice};
+pub use sign_in_elsewhere::{NotSignedIn, NotSignedInBecause, SignInElsewhere, SignedOut};
 
 /// Where the forms and links on the pages lead. The router uses the same constants.
 pub mod paths {
-    /// GET shows [`SignIn`](super::SignIn); POST takes `mail`, `password` and, hidden, `next`.
+    /// GET shows [`SignIn`](super::SignIn); POST takes `mail`, `password` and, hidden, `next`. Where people
+    /// sign in at a provider, GET shows [`SignInElsewhere`](super::SignInElsewhere), and POST takes `next` and `as`.
     pub const SIGN_IN: &str = "/login";
     /// GET with `?token=` shows [`SetPassword`](super::SetPassword); POST takes `password`,
     /// `repeat` and, hidden, `token`.
@@ -66,6 +74,14 @@ pub mod paths {
     pub const MAKE_KEY: &str = "/account/keys";
     /// POST takes hidden `key` and `csrf`.
     pub const REVOKE_KEY: &str = "/account/keys/revoke";
+    /// With the name of a vault behind it, GET shows [`Credential`](super::Credential); POST takes the
+    /// vault's fields and, hidden, `csrf` and maybe `next`.
+    pub const CREDENTIALS: &str = "/account/credentials/";
+    /// Behind [`CREDENTIALS`] and a name: POST takes hidden `csrf` and maybe `next`.
+    pub const REMOVE_CREDENTIAL: &str = "/remove";
+    /// Behind [`CREDENTIALS`] and a name: POST takes hidden `csrf` and maybe `next`, and leads to another
+    /// site.
+    pub const CONNECT_CREDENTIAL: &str = "/connect";
 }
 
 /// What every page says of the server.

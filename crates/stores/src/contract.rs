@@ -1,14 +1,16 @@
 //! What every store has to keep. A store's own tests call [`key_store`], [`subject_store`],
-//! [`people_stores`], [`trace_store`], [`issuer_store`], [`certificate_store`] and [`effect_store`] with a way to make an
-//! empty one, whatever counts calls [`counters()`], and whatever remembers answers [`cache_store`]; a broken
-//! promise is a failed assertion.
+//! [`people_stores`], [`identity_store`], [`trace_store`], [`issuer_store`], [`certificate_store`],
+//! [`credential_store`] and [`effect_store`] with a way to make an empty one, whatever counts calls
+//! [`counters()`], and whatever remembers answers [`cache_store`]; a broken promise is a failed assertion.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite of assertions, which no shipped code calls")]
 
 mod cache;
 mod certificates;
 mod counters;
+mod credentials;
 mod effects;
+mod identities;
 mod issuer;
 mod people;
 mod subjects;
@@ -25,7 +27,9 @@ use jiff::Timestamp;
 pub use cache::cache_store;
 pub use certificates::certificate_store;
 pub use counters::counters;
+pub use credentials::credential_store;
 pub use effects::effect_store;
+pub use identities::identity_store;
 pub use issuer::issuer_store;
 pub use people::people_stores;
 pub use subjects::subject_store;

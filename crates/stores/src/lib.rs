@@ -7,7 +7,9 @@
 mod certificate_row;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod credential_row;
 mod effect_row;
+mod identity_row;
 mod issuer_row;
 mod key_row;
 pub mod memory;
@@ -22,7 +24,8 @@ pub mod valkey;
 use std::sync::Arc;
 
 use bridgehead_auth::{
-    CertificateStore, IssuerStore, KeyStore, SessionStore, StoreError, SubjectStore, TraceStore, UserStore,
+    CertificateStore, CredentialStore, IssuerStore, KeyStore, SessionStore, StoreError, SubjectStore, TraceStore,
+    UserStore, provider::IdentityStore,
 };
 
 use bridgehead_core::EffectStore;
@@ -43,6 +46,8 @@ pub struct Store {
     pub users: Arc<dyn UserStore>,
     /// Browser sessions.
     pub sessions: Arc<dyn SessionStore>,
+    /// Who of an identity provider is which user.
+    pub identities: Arc<dyn IdentityStore>,
     /// Steps of connection attempts.
     pub trace: Arc<dyn TraceStore>,
     /// What the authorization server remembers.
@@ -52,6 +57,8 @@ pub struct Store {
     /// What became of calls with an idempotency key. Answers are kept as they are given: whoever does
     /// not want them in clear seals them before.
     pub effects: Arc<dyn EffectStore>,
+    /// What teammates entered or connected for systems behind.
+    pub credentials: Arc<dyn CredentialStore>,
     backend: Backend,
 }
 
@@ -104,20 +111,24 @@ impl Store {
             + SubjectStore
             + UserStore
             + SessionStore
+            + IdentityStore
             + TraceStore
             + IssuerStore
             + CertificateStore
-            + EffectStore,
+            + EffectStore
+            + CredentialStore,
     {
         Self {
             keys: shared.clone(),
             subjects: shared.clone(),
             users: shared.clone(),
             sessions: shared.clone(),
+            identities: shared.clone(),
             trace: shared.clone(),
             issuer: shared.clone(),
             certificates: shared.clone(),
-            effects: shared,
+            effects: shared.clone(),
+            credentials: shared,
             backend,
         }
     }

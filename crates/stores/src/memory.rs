@@ -1,7 +1,9 @@
 //! A store that forgets everything when the process ends: for trying out and for tests.
 
 mod certificates;
+mod credentials;
 mod effects;
+mod identities;
 mod issuer;
 mod people;
 mod trace;
@@ -29,6 +31,7 @@ pub struct Memory {
     issuer: Mutex<issuer::Tables>,
     acme: Mutex<certificates::Acme>,
     effects: Mutex<EffectTable>,
+    credentials: Mutex<credentials::Credentials>,
 }
 
 impl Memory {
@@ -131,7 +134,7 @@ impl SubjectStore for Memory {
 mod tests {
     use std::{future::ready, sync::Arc};
 
-    use bridgehead_auth::{CertificateStore, IssuerStore, TraceStore};
+    use bridgehead_auth::{CertificateStore, CredentialStore, IssuerStore, TraceStore};
     use bridgehead_core::EffectStore;
 
     use super::*;
@@ -142,6 +145,7 @@ mod tests {
         let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn SubjectStore>));
         crate::contract::subject_store(make).await.unwrap();
         crate::contract::people_stores(|| ready(Ok(Arc::new(Memory::default())))).await.unwrap();
+        crate::contract::identity_store(|| ready(Ok(Arc::new(Memory::default())))).await.unwrap();
         crate::contract::trace_store(|| ready(Ok(Arc::new(Memory::default()) as Arc<dyn TraceStore>))).await.unwrap();
         let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn IssuerStore>));
         crate::contract::issuer_store(make).await.unwrap();
@@ -149,5 +153,7 @@ mod tests {
         crate::contract::certificate_store(make).await.unwrap();
         let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn EffectStore>));
         crate::contract::effect_store(make).await.unwrap();
+        let make = || ready(Ok(Arc::new(Memory::default()) as Arc<dyn CredentialStore>));
+        crate::contract::credential_store(make).await.unwrap();
     }
 }

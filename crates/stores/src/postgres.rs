@@ -3,8 +3,10 @@
 //! may be one that other programs use too.
 
 mod certificates;
+mod credentials;
 mod effects;
 mod error;
+mod identities;
 mod issuer;
 mod keys;
 mod migrations;

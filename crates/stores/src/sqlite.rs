@@ -2,8 +2,10 @@
 //! open at once (`bridgehead keys` beside a running server); it is not for a network drive.
 
 mod certificates;
+mod credentials;
 mod effects;
 mod error;
+mod identities;
 mod issuer;
 mod keys;
 mod migrations;

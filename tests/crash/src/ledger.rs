@@ -200,12 +200,15 @@ mod tests {
         account
     }
 
+    /// What callers are told and the orders that are there then, the orders in the end, what is wrong.
+    type Case<'c> = (&'c [(Told, &'c [i64])], &'c [i64], &'c [Violation]);
+
     /// The check can fail: each thing that must not be is found, and nothing else.
     #[test]
     fn each_violation_is_found() {
         use Violation::{DoneAllTheSame, Duplicate, LeftInDoubt, Loss, NeverTold, OtherAnswer};
         let other = Told::Done { order: 8, replayed: true };
-        let cases: &[(&[(Told, &[i64])], &[i64], &[Violation])] = &[
+        let cases: &[Case<'_>] = &[
             (&[(DONE, &[7]), (AGAIN, &[7])], &[7], &[]),
             (&[(Told::Nothing, &[]), (Told::Released, &[]), (DONE, &[7])], &[7], &[]),
             (&[(Told::Refused, &[])], &[], &[]),

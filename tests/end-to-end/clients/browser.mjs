@@ -8,8 +8,11 @@
 //   /inspect     {url, person, call: {name, arguments}}: opens page_client.mjs, a page of this port, which connects to the
 //                endpoint at `url` and calls the tool. → {signed_in, consent, client: what it shows}
 //   /choose      {url, person}: opens a one-time link and chooses the password. → {text}
+//   /sign_out    {url, person}: on the account page, signs out, here and where else it is asked. → {url, text}
 //
-// A person is {profile, mail, password}; each profile has cookies of its own, as two people have two browsers.
+// A person is {profile, mail, password, directory?}; each profile has cookies of its own, as two people have two browsers.
+// `directory` is {name, password, cancels?}: who they are at an identity provider where that is not their mail address, and whether
+// they think better of it there.
 //
 // usage: browser.mjs [RULE…], each rule one of Chromium's --host-resolver-rules, as `MAP mcp.example.com 127.0.0.1:4711`.
 // Names that are mapped have certificates of the test's own, which are not checked.
@@ -74,6 +77,29 @@ async function signIn(page, { mail, password }) {
   return true;
 }
 
+/** Signs in wherever the page at `here` leads, if it leads anywhere; whether it did. */
+async function signInElsewhere(page, here, person) {
+  const go = page.getByRole('button', { name: /^Continue with / });
+  if ((await go.count()) === 0) return false;
+  await press(page, go);
+  if (new URL(page.url()).origin !== here && !(await enterDirectory(page, person))) {
+    // The other make knows its people by a button each. Where it is not there either, the provider knew them.
+    await press(page, page.getByRole('button', { name: person.directory.name, exact: true }));
+  }
+  return true;
+}
+
+/** Signs in at the identity provider where its page asks for it; whether it did. */
+async function enterDirectory(page, { mail, password, directory }) {
+  const field = page.getByLabel('Name in the directory');
+  if ((await field.count()) === 0) return false;
+  const there = directory ?? { name: mail, password };
+  await field.fill(there.name);
+  await page.getByLabel('Password in the directory').fill(there.password);
+  await press(page, page.getByRole('button', { name: there.cancels ? 'Cancel' : 'Enter', exact: true }));
+  return true;
+}
+
 async function authorize({ url, ...order }) {
   const { page, seen } = await open(order.person, url);
   const result = await answer(page, seen, new URL(url).origin, order);
@@ -92,7 +118,7 @@ async function answer(page, seen, here, { person, keep, answer = 'allow' }) {
   for (let step = 0; step < 4 && !away(); step += 1) {
     if (seen.status >= 400) return { ...result, refused: seen.status, text: await text(page) };
     const decision = page.getByRole('button', { name: answer === 'allow' ? 'Allow' : 'Deny', exact: true });
-    if (await signIn(page, person)) {
+    if ((await signIn(page, person)) || (await enterDirectory(page, person)) || (await signInElsewhere(page, here, person))) {
       result.signed_in = true;
     } else if ((await decision.count()) > 0) {
       result.consent = await consent(page, keep);
@@ -119,7 +145,7 @@ async function consent(page, keep) {
 
 async function disconnect({ url, person, client }) {
   const { page } = await open(person, url);
-  await signIn(page, person);
+  await signIn(page, person) || await signInElsewhere(page, new URL(url).origin, person);
   await press(page, page.getByRole('button', { name: new RegExp(`^Disconnect\\s+“?${client}”?\\s+at `) }));
   const result = { text: await text(page) };
   await page.close();
@@ -157,7 +183,24 @@ async function choose({ url, person }) {
   return result;
 }
 
-const DEEDS = { '/authorize': authorize, '/choose': choose, '/disconnect': disconnect, '/inspect': inspect };
+async function signOut({ url, person }) {
+  const { page } = await open(person, url);
+  await press(page, page.getByRole('button', { name: 'Sign out', exact: true }));
+  const there = page.getByRole('button', { name: 'Sign out there' });
+  const here = page.getByText('You are signed out.');
+  await there.or(here).waitFor();
+  if ((await there.count()) > 0) {
+    await press(page, there);
+    await here.waitFor();
+  }
+  const result = { url: page.url(), text: await text(page) };
+  await page.close();
+  return result;
+}
+
+const DEEDS = {
+  '/authorize': authorize, '/choose': choose, '/disconnect': disconnect, '/inspect': inspect, '/sign_out': signOut,
+};
 
 const origin = () => `http://127.0.0.1:${server.address().port}`;
 

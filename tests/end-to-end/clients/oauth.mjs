@@ -50,7 +50,7 @@ export class Provider {
     this.back = back;
     this.name = name;
     this.authMethod = authMethod;
-    this.information = identity.client_id ? { ...identity, issuer: new URL(serverUrl).origin } : undefined;
+    this.information = identity.client_id ? { issuer: new URL(serverUrl).origin, ...identity } : undefined;
     this.clientMetadataUrl = identity.metadata_url;
   }
 

@@ -117,9 +117,9 @@ async function look(page, origin, name, label, seen) {
     await fits(page, `${at}, opened`);
     await page.screenshot({ path: join(screenshots, `${name}-${label}-opened.png`), fullPage: true });
   }
-  const goes = /^go-back(?!-app)/.test(name);
-  holds(`${at} ${goes ? 'goes on to the client, once' : 'asks nothing of any other site'}`, seen.left.length === (goes ? 1 : 0), seen.left);
-  for (const url of seen.left) holds(`${at} hands the answer over`, new URL(url).searchParams.has('state'), url);
+  const goes = /^(go-back(?!-app)|signed-out-elsewhere)/.test(name);
+  holds(`${at} ${goes ? 'goes on, once' : 'asks nothing of any other site'}`, seen.left.length === (goes ? 1 : 0), seen.left);
+  for (const url of seen.left) holds(`${at} hands the answer over`, ['state', 'id_token_hint'].some(name => new URL(url).searchParams.has(name)), url);
   holds(`${at} makes the browser complain of nothing`, seen.complaints.length === 0, seen.complaints);
 }
 

@@ -17,18 +17,35 @@ pub struct Person {
     pub mail: &'static str,
     /// Their password.
     pub password: &'static str,
+    /// Who they are at an identity provider; `None` for the same as here.
+    pub directory: Option<Directory>,
+}
+
+/// Somebody at an identity provider.
+#[derive(Debug, Clone, Copy)]
+pub struct Directory {
+    /// By which name they sign in there.
+    pub name: &'static str,
+    /// And with which password.
+    pub password: &'static str,
+    /// They press Cancel there.
+    pub cancels: bool,
 }
 
 /// Two teammates.
-pub const ALICE: Person = Person { mail: "alice@example.com", password: "correct horse battery staple" };
+pub const ALICE: Person =
+    Person { mail: "alice@example.com", password: "correct horse battery staple", directory: None };
 /// The other one.
-pub const BOB: Person = Person { mail: "bob@example.com", password: "a quiet evening by the harbour" };
+pub const BOB: Person = Person { mail: "bob@example.com", password: "a quiet evening by the harbour", directory: None };
 
 impl Person {
     /// As the scripts take them.
     #[must_use]
     pub fn to_json(self) -> Value {
-        json!({"profile": self.mail, "mail": self.mail, "password": self.password})
+        let directory = self.directory.map(
+            |Directory { name, password, cancels }| json!({"name": name, "password": password, "cancels": cancels}),
+        );
+        json!({"profile": self.mail, "mail": self.mail, "password": self.password, "directory": directory})
     }
 }
 
@@ -96,6 +113,11 @@ impl Browser {
     pub async fn choose_password(&self, person: Person, link: &str) -> String {
         let order = json!({"url": link, "person": person.to_json()});
         self.order("choose", &order).await["text"].as_str().expect("a text").to_owned()
+    }
+
+    /// Signs out on the account page at this origin, and wherever that leads; where it ends, and what is said there.
+    pub async fn sign_out(&self, person: Person, origin: &str) -> Value {
+        self.order("sign_out", &json!({"url": format!("{origin}/account"), "person": person.to_json()})).await
     }
 
     async fn order(&self, deed: &str, order: &Value) -> Value {

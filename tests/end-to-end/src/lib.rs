@@ -10,8 +10,11 @@
 
 pub mod browser;
 pub mod conformance;
+pub mod crm;
 pub mod duvo;
+pub mod foreign;
 pub mod hunt;
+pub mod idp;
 pub mod oauth;
 pub mod proxy;
 pub mod sample;

@@ -59,7 +59,7 @@ pub async fn start() -> TestServer {
 pub async fn start_with(front: &str) -> TestServer {
     let ca = Arc::new(Ca::default());
     let port = ca.serve("client.example", DOCUMENT_TEXT).await;
-    let names = Names::default().and("client.example", OUTSIDE);
+    let names = Names::here(&["localhost"]).and("client.example", OUTSIDE);
     let detour = move |address| (address == OUTSIDE).then_some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let server = TestServer::with(&format!("name = \"Warehouse\"\n{front}{TOOLS}"))
         .file("warehouse.sql", WAREHOUSE_TABLES)

@@ -12,11 +12,23 @@
 use std::sync::Arc;
 
 use bridgehead_auth::{
-    CertificateStore, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, Revocation, StoreError,
-    SubjectStore, TraceStore,
+    CertificateStore, CredentialStore, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion,
+    MailAddress, Revocation, RootKeys, Session, StoreError, SubjectStore, TraceStore, UpstreamCredentials, Vault,
+    credentials::{
+        CredentialParts, OAuthVault, TokenEndpoint, TokenEndpointAuth, TokenEndpointDown, TokenReply, TokenRequest,
+        VaultDefinition, VaultField, VaultKind,
+    },
+    users::User,
 };
-use bridgehead_core::{EffectStore, EndpointId, ScopeSet, Secret};
-use bridgehead_harness::postgres::{Database, PASSWORD};
+use bridgehead_core::{EffectStore, EndpointId, Randomness, ScopeSet, Secret};
+use bridgehead_end_to_end::{
+    hunt::{Haystack, Hunted},
+    oauth::{ALICE, parameter},
+};
+use bridgehead_harness::{
+    MovableClock, SeededRandomness,
+    postgres::{Database, PASSWORD},
+};
 use bridgehead_stores::{Postgres, Store, StoreUrl, contract};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -49,6 +61,7 @@ async fn postgres_keeps_the_contract() {
     let make = || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn SubjectStore>) };
     contract::subject_store(make).await.unwrap();
     contract::people_stores(|| async { open(&Database::empty().await).await.map(Arc::new) }).await.unwrap();
+    contract::identity_store(|| async { open(&Database::empty().await).await.map(Arc::new) }).await.unwrap();
     let make = || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn TraceStore>) };
     contract::trace_store(make).await.unwrap();
     let make = || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn IssuerStore>) };
@@ -58,6 +71,84 @@ async fn postgres_keeps_the_contract() {
     contract::certificate_store(make).await.unwrap();
     let make = || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn EffectStore>) };
     contract::effect_store(make).await.unwrap();
+    let make =
+        || async { open(&Database::empty().await).await.map(|store| Arc::new(store) as Arc<dyn CredentialStore>) };
+    contract::credential_store(make).await.unwrap();
+}
+
+const KEY: &str = "aliKey/7tB+kVq2~xS6Lg==";
+const ACCESS: &str = "access/5wE+pZm8~jR3=Nh";
+const REFRESH: &str = "refresh/1yI+fUc4~gA9=Qd";
+
+/// Gives the same tokens to everybody.
+struct Tokens;
+
+#[async_trait::async_trait]
+impl TokenEndpoint for Tokens {
+    async fn ask(&self, _: TokenRequest) -> Result<TokenReply, TokenEndpointDown> {
+        let body = serde_json::json!({"access_token": ACCESS, "refresh_token": REFRESH, "expires_in": 60});
+        Ok(TokenReply { status: 200, body: body.to_string().into_bytes() })
+    }
+}
+
+fn vaults() -> Vec<VaultDefinition> {
+    let fields = vec![VaultField { name: "api_key".into(), label: "Your key".into() }];
+    let oauth = OAuthVault {
+        authorization_url: "https://crm.example/authorize".parse().unwrap(),
+        token_url: "https://crm.example/token".parse().unwrap(),
+        client_id: "bridgehead".into(),
+        client_secret: None,
+        token_endpoint_auth: TokenEndpointAuth::Basic,
+        scopes: Vec::new(),
+    };
+    vec![
+        VaultDefinition { name: "erp".into(), title: "the ERP".into(), kind: VaultKind::Fields(fields) },
+        VaultDefinition { name: "crm".into(), title: "the CRM".into(), kind: VaultKind::OAuth(Box::new(oauth)) },
+    ]
+}
+
+/// P2: what teammates enter and connect stands in no dump in clear.
+#[tokio::test]
+async fn a_dump_shows_no_credential() {
+    let database = Database::empty().await;
+    let store = Store::open(&database.url().parse().unwrap()).await.unwrap();
+    let randomness: Arc<dyn Randomness> = Arc::new(SeededRandomness::new(1));
+    let parts = CredentialParts {
+        store: store.credentials.clone(),
+        vault: Vault::derive(&RootKeys::generate(&*randomness)),
+        tokens: Arc::new(Tokens),
+        clock: Arc::new(MovableClock::default()),
+        randomness,
+    };
+    let credentials = UpstreamCredentials::new(vaults(), "https://mcp.example.com", parts);
+    let (erp, crm) = (credentials.vault("erp").unwrap(), credentials.vault("crm").unwrap());
+    let at = Timestamp::UNIX_EPOCH;
+    let user = User {
+        address: MailAddress::parse(ALICE).unwrap(),
+        name: None,
+        admin: false,
+        scopes: ScopeSet::read_and_write(),
+        created_at: at,
+        disabled_at: None,
+        signed_in_at: None,
+        has_password: true,
+    };
+    let session = Session { id: "s1".into(), user, created_at: at, expires_at: at };
+    credentials.enter(erp, ALICE, |_| Secret::new(KEY.into())).await.unwrap();
+    let url = credentials.begin(crm, &session, None).await.unwrap();
+    let back = [("state", parameter(&url, "state").unwrap()), ("code", "c".to_owned())];
+    credentials.finish(crm, &session, &back.map(|(name, value)| (name.to_owned(), value))).await.unwrap();
+    let pending = credentials.begin(crm, &session, None).await.unwrap();
+
+    let mut haystack = Haystack::default();
+    haystack.add("dump", database.dump());
+    let dump = haystack.text("dump");
+    assert!(dump.contains(ALICE) && dump.contains("bridgehead_pending_connection"), "the hunt can find something");
+    let state = parameter(&pending, "state").unwrap();
+    let hunted = [("a key", KEY), ("a token", ACCESS), ("a refresh token", REFRESH), ("a state", &state)];
+    let found = haystack.finds(&hunted.map(|(name, secret)| Hunted::new(name, secret)));
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    store.close().await;
 }
 
 /// H1: two replicas of one release start at the same moment.

@@ -168,6 +168,14 @@ impl Database {
         PgConnection::connect(&self.url()).await.expect("a connection")
     }
 
+    /// All that is in it, as `pg_dump` writes it.
+    #[must_use]
+    pub fn dump(&self) -> Vec<u8> {
+        let output = Command::new(programs().join("pg_dump")).arg(self.url()).output().expect("pg_dump runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
     /// Runs SQL beside the tested connections.
     pub async fn run(&self, sql: &str) {
         let mut connection = self.connect().await;

@@ -4,15 +4,15 @@
 use std::{net::IpAddr, time::Duration};
 
 use jiff::Timestamp;
-use jsonwebtoken::{
-    Algorithm, DecodingKey, Validation,
-    jwk::{AlgorithmParameters, Jwk, JwkSet, KeyOperations, PublicKeyUse},
-};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::{ClientRecord, Issuer, keysets::KeySetError, signature::ALGORITHMS};
-use crate::{Insertion, KeyHash, StoreError};
+use super::{ClientRecord, Issuer, keysets::KeySetError};
+use crate::{
+    Insertion, KeyHash, StoreError,
+    jwt::{ALGORITHMS, fits},
+};
 
 /// How far clocks may be apart, in seconds.
 const LEEWAY: f64 = 60.0;
@@ -64,16 +64,6 @@ enum Audience {
 #[derive(Deserialize)]
 struct Subject {
     sub: String,
-}
-
-/// The algorithms, as the metadata names them.
-pub(crate) fn algorithm_names() -> impl Iterator<Item = &'static str> {
-    ALGORITHMS.into_iter().map(|(_, name)| name)
-}
-
-/// The algorithm of that name; `None` for one that is not taken.
-pub(crate) fn algorithm_named(name: &str) -> Option<Algorithm> {
-    ALGORITHMS.into_iter().find(|(_, other)| *other == name).map(|(algorithm, _)| algorithm)
 }
 
 /// Whom an assertion says it is of, before anything of it was checked: to find the client's keys.
@@ -186,25 +176,4 @@ fn verify(assertion: &str, algorithm: Algorithm, kid: Option<&str>, set: &JwkSet
         }
     }
     Err(AssertionError::NotGood("its signature is not the client's"))
-}
-
-/// Whether a key may have signed it: for signatures, of the algorithm's own kind (RFC 8725 §3.1), and
-/// the one that is named.
-fn fits(key: &Jwk, algorithm: Algorithm, kid: Option<&str>) -> bool {
-    let kind = match (&key.algorithm, algorithm) {
-        (AlgorithmParameters::RSA(_), Algorithm::RS256 | Algorithm::PS256) => true,
-        (AlgorithmParameters::EllipticCurve(curve), Algorithm::ES256) => {
-            curve.curve == jsonwebtoken::jwk::EllipticCurve::P256
-        }
-        (AlgorithmParameters::OctetKeyPair(curve), Algorithm::EdDSA) => {
-            curve.curve == jsonwebtoken::jwk::EllipticCurve::Ed25519
-        }
-        _ => false,
-    };
-    let common = &key.common;
-    let named = kid.is_none_or(|kid| common.key_id.as_deref() == Some(kid));
-    let own = common.key_algorithm.is_none_or(|own| Algorithm::try_from(own).is_ok_and(|own| own == algorithm));
-    let signs = common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
-    let verifies = common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
-    kind && named && own && signs && verifies
 }

@@ -6,9 +6,10 @@ use jsonwebtoken::jwk::JwkSet;
 use serde_json::{Map, Value};
 
 use super::{
-    AuthMethod, ClientMetadata, RedirectUriError, assertion,
+    AuthMethod, ClientMetadata, RedirectUriError,
     redirect::{self},
 };
+use crate::jwt;
 
 /// How many redirect URIs one client may have.
 const MOST_REDIRECT_URIS: usize = 20;
@@ -88,7 +89,7 @@ pub(crate) fn read(object: &Map<String, Value>, method: AuthMethod) -> Result<Cl
     };
     let (jwks, jwks_uri) = keys(reader, token_endpoint_auth_method)?;
     let token_endpoint_auth_signing_alg = reader.text("token_endpoint_auth_signing_alg")?;
-    if token_endpoint_auth_signing_alg.as_deref().is_some_and(|name| assertion::algorithm_named(name).is_none()) {
+    if token_endpoint_auth_signing_alg.as_deref().is_some_and(|name| jwt::algorithm_named(name).is_none()) {
         return Err(MetadataError::Algorithm);
     }
     Ok(ClientMetadata {

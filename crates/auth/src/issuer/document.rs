@@ -4,7 +4,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use bridgehead_core::{FetchBounds, FetchError, Fetched};
+use bridgehead_core::{FetchBounds, FetchError};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use url::Url;
@@ -14,7 +14,10 @@ use super::{
     RegistrationPolicy, Room,
     client_metadata::{self, is_fetchable},
 };
-use crate::StoreError;
+use crate::{
+    StoreError,
+    fetched::{is_json, max_age},
+};
 
 /// The draft's own bound.
 const MOST_BYTES: usize = 5 * 1024;
@@ -178,21 +181,6 @@ fn names_a_document(raw: &str) -> bool {
     is_fetchable(raw) && Url::parse(raw).is_ok_and(|url| url.path() != "/")
 }
 
-fn is_json(fetched: &Fetched) -> bool {
-    let Some(kind) = fetched.content_type.as_deref() else { return false };
-    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
-}
-
-/// `max-age` (RFC 9111 §5.2.2.1); nothing where it may not be kept at all.
-fn max_age(cache_control: &str) -> Option<Duration> {
-    let mut directives = cache_control.split(',').map(|directive| directive.trim().to_ascii_lowercase());
-    directives.find_map(|directive| match directive.as_str() {
-        "no-store" | "no-cache" => Some(Duration::ZERO),
-        other => other.strip_prefix("max-age=")?.trim_matches('"').parse().ok().map(Duration::from_secs),
-    })
-}
-
 /// For how long a copy is used, whatever its host says.
 pub(crate) fn bounded(lifetime: Option<Duration>) -> Duration {
     lifetime.unwrap_or(USUAL).clamp(SHORTEST, LONGEST)
@@ -299,22 +287,6 @@ mod tests {
         ];
         for (header, seconds) in rows {
             assert_eq!(bounded(header.and_then(max_age)).as_secs(), seconds, "{header:?}");
-        }
-    }
-
-    #[test]
-    fn json_is_known_by_its_type() {
-        let fetched = |kind: Option<&str>| Fetched {
-            status: 200,
-            content_type: kind.map(str::to_owned),
-            cache_control: None,
-            body: vec![],
-        };
-        for kind in ["application/json", "Application/JSON; charset=utf-8", "application/client-metadata+json"] {
-            assert!(is_json(&fetched(Some(kind))), "{kind}");
-        }
-        for kind in [None, Some("text/html"), Some("text/json"), Some("application/jsonp"), Some("")] {
-            assert!(!is_json(&fetched(kind)), "{kind:?}");
         }
     }
 }

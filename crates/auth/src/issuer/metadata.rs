@@ -5,7 +5,8 @@
 use bridgehead_core::EndpointId;
 use serde::Serialize;
 
-use super::{AuthMethod, Issuer, RegistrationPolicy, assertion};
+use super::{AuthMethod, Issuer, RegistrationPolicy};
+use crate::jwt;
 
 /// Metadata of the authorization server. The same document at every place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -76,7 +77,7 @@ impl Issuer {
         scopes.push("offline_access".to_owned());
         let methods: Vec<_> = AuthMethod::ALL.into_iter().map(AuthMethod::as_str).collect();
         let authenticated = methods.iter().copied().filter(|method| *method != AuthMethod::None.as_str()).collect();
-        let algorithms = || assertion::algorithm_names().collect::<Vec<_>>();
+        let algorithms = || jwt::algorithm_names().collect::<Vec<_>>();
         AuthorizationServerMetadata {
             issuer: settings.issuer().to_owned(),
             authorization_endpoint: settings.url("/oauth/authorize"),

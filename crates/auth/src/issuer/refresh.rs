@@ -68,8 +68,9 @@ impl Issuer {
             return Err(GrantFault::Expired.into());
         }
         self.check_resource(form, &grant.endpoint, &grant.resource)?;
-        let scopes = narrowed(form.get("scope")?, &grant.scopes, &self.supported_scopes())?;
-        let (access_token, access) = self.access(&grant, &scopes, now);
+        let reach = self.reach(&grant).await?;
+        let scopes = reach.narrow(narrowed(form.get("scope")?, &grant.scopes, &self.supported_scopes())?)?;
+        let (access_token, access) = self.access(&grant, &scopes, reach.until);
         let (successor, rotated) = match place {
             Place::Current => {
                 let generation = state.generation.saturating_add(1);

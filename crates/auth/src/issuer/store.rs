@@ -139,10 +139,13 @@ pub enum RevokedBecause {
     RefreshReused,
     /// The client was removed or revoked.
     ClientGone,
+    /// The identity provider does not vouch for the teammate any more.
+    ProviderRefused,
 }
 
 impl RevokedBecause {
-    const ALL: [Self; 5] = [Self::Asked, Self::ByClient, Self::CodeReplayed, Self::RefreshReused, Self::ClientGone];
+    const ALL: [Self; 6] =
+        [Self::Asked, Self::ByClient, Self::CodeReplayed, Self::RefreshReused, Self::ClientGone, Self::ProviderRefused];
 
     /// The word used in the store, in listings and in logs.
     #[must_use]
@@ -153,6 +156,7 @@ impl RevokedBecause {
             Self::CodeReplayed => "code_replayed",
             Self::RefreshReused => "refresh_reused",
             Self::ClientGone => "client_gone",
+            Self::ProviderRefused => "provider_refused",
         }
     }
 

@@ -85,6 +85,9 @@ pub enum TokenError {
     /// A `resource` that is not ours, or not the one that was allowed (RFC 8707 §2.2).
     #[error("resource has to be the one that the teammate allowed, or left out")]
     Target,
+    /// Whoever signs the teammate in cannot be asked at the moment, and was not for a while.
+    #[error("it cannot be checked at the moment whether the teammate may go on")]
+    StandingUnknown,
     /// Every id that was drawn is taken: the source of randomness repeats itself.
     #[error("no token can be made at the moment")]
     NoFreeId,
@@ -130,6 +133,12 @@ pub enum GrantFault {
         /// That grant.
         grant: GrantId,
     },
+    /// The teammate has not signed in for a while.
+    #[error("the teammate has to sign in again")]
+    SignInAgain,
+    /// The teammate may not do anything any more of what they allowed.
+    #[error("the teammate may not do any more what they allowed")]
+    NothingLeft,
     /// The root key that its successor was derived under is not loaded (yet): root keys are being
     /// rotated, and another replica was quicker.
     #[error("the refresh token cannot be renewed here at the moment")]
@@ -150,6 +159,8 @@ impl GrantFault {
             Self::Revoked(_) => "revoked",
             Self::CodeReplayed { .. } => "code_replayed",
             Self::RefreshReused { .. } => "refresh_reused",
+            Self::SignInAgain => "sign_in_again",
+            Self::NothingLeft => "nothing_left",
             Self::NoKey => "no_key",
         }
     }
@@ -165,7 +176,7 @@ impl TokenError {
             Self::Form(_) => bad("invalid_request"),
             Self::GrantType => bad("unsupported_grant_type"),
             Self::NotForThisClient => bad("unauthorized_client"),
-            Self::Store(_) | Self::Grant(GrantFault::NoKey) => ErrorAnswer::unavailable(),
+            Self::Store(_) | Self::StandingUnknown | Self::Grant(GrantFault::NoKey) => ErrorAnswer::unavailable(),
             Self::Grant(_) => bad("invalid_grant"),
             Self::Scope { .. } => bad("invalid_scope"),
             Self::Target => bad("invalid_target"),
@@ -243,7 +254,8 @@ impl Issuer {
                 refresh,
                 revoked: None,
             };
-            let (access_token, access) = self.access(&grant, &grant.scopes, now);
+            let reach = self.reach(&grant).await?;
+            let (access_token, access) = self.access(&grant, &reach.narrow(grant.scopes.clone())?, reach.until);
             match self.store.redeem_code(&code.id, grant.clone(), access.clone()).await? {
                 Redemption::Redeemed => {
                     tracing::info!(
@@ -274,8 +286,14 @@ impl Issuer {
         Revoked { at: self.now(), why }
     }
 
-    /// A new access token of a grant, not stored yet.
-    pub(super) fn access(&self, grant: &GrantRecord, scopes: &ScopeSet, now: Timestamp) -> (SecretText, AccessRecord) {
+    /// A new access token of a grant, good until then at most; not stored yet.
+    pub(super) fn access(
+        &self,
+        grant: &GrantRecord,
+        scopes: &ScopeSet,
+        until: Timestamp,
+    ) -> (SecretText, AccessRecord) {
+        let now = self.now();
         let text = SecretText::generate(SecretKind::AccessToken, &*self.randomness);
         let record = AccessRecord {
             id: text.id().clone(),
@@ -283,7 +301,7 @@ impl Issuer {
             grant: grant.id.clone(),
             scopes: scopes.clone(),
             created_at: now,
-            expires_at: super::later(now, self.settings.lifetimes.access_token).min(grant.ends_at),
+            expires_at: super::later(now, self.settings.lifetimes.access_token).min(until),
             revoked_at: None,
         };
         (text, record)

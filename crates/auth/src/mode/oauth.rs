@@ -9,7 +9,7 @@ use bridgehead_core::{Caller, Claims, EndpointId, Presented, SignIn};
 use http::HeaderMap;
 
 use super::{Mode, bearer};
-use crate::{Denied, Issuer, SecretKind, SubjectBlocks};
+use crate::{Denied, Issuer, MailAddress, SecretKind, SubjectBlocks, provider::Provider};
 
 /// Lets in who shows an access token for its endpoint.
 #[derive(Debug)]
@@ -17,19 +17,33 @@ pub struct OAuthMode {
     issuer: Arc<Issuer>,
     endpoint: EndpointId,
     blocks: Option<SubjectBlocks>,
+    provider: Option<Arc<Provider>>,
 }
 
 impl OAuthMode {
     /// Takes access tokens that `issuer` made for `endpoint`.
     #[must_use]
     pub const fn new(issuer: Arc<Issuer>, endpoint: EndpointId) -> Self {
-        Self { issuer, endpoint, blocks: None }
+        Self { issuer, endpoint, blocks: None, provider: None }
     }
 
     /// Refuses whoever is cut off by name, whatever they allowed a client.
     #[must_use]
     pub fn with_blocks(self, blocks: SubjectBlocks) -> Self {
         Self { blocks: Some(blocks), ..self }
+    }
+
+    /// Tells of callers what the identity provider said of them last.
+    #[must_use]
+    pub fn with_provider(self, provider: Arc<Provider>) -> Self {
+        Self { provider: Some(provider), ..self }
+    }
+
+    async fn claims(&self, subject: &str) -> Result<Claims, Denied> {
+        match (&self.provider, MailAddress::parse(subject)) {
+            (Some(provider), Ok(address)) => Ok(provider.claims(&address).await?),
+            _ => Ok(Claims::default()),
+        }
     }
 }
 
@@ -59,12 +73,13 @@ impl Mode for OAuthMode {
         if let Some(blocks) = &self.blocks {
             blocks.check(&verified.subject).await?;
         }
+        let claims = self.claims(&verified.subject).await?;
         Ok(Some(Caller {
             subject: verified.subject,
             scopes: verified.scopes,
             sign_in: SignIn::OAuth { client_id: verified.client.to_shared(), grant_id: verified.grant.to_shared() },
             presented: Presented::default(),
-            claims: Claims::default(),
+            claims,
         }))
     }
 }

@@ -2,7 +2,7 @@
 //! notice few of them.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -13,11 +13,11 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared, WeakShared},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 
 use super::{Probe, ProbeAnswer, ProbeFailure};
-use crate::{Fingerprint, Fingerprints};
+use crate::{Fingerprint, Fingerprints, recent::Recent};
 
 type Asked = BoxFuture<'static, Result<ProbeAnswer, ProbeFailure>>;
 
@@ -157,40 +157,6 @@ impl Memory {
             Ok(answer) => state.accepted.put(fingerprint, answer.clone(), now, accepted, capacity),
             Err(ProbeFailure::Refused) => state.refused.put(fingerprint, (), now, refused, capacity),
             Err(ProbeFailure::Unavailable { .. } | ProbeFailure::Unusable { .. }) => {}
-        }
-    }
-}
-
-/// What was remembered, in the order in which it is forgotten: all of it lasts equally long.
-struct Recent<T> {
-    entries: HashMap<Fingerprint, (Timestamp, T)>,
-    order: VecDeque<(Timestamp, Fingerprint)>,
-}
-
-impl<T> Default for Recent<T> {
-    fn default() -> Self {
-        Self { entries: HashMap::new(), order: VecDeque::new() }
-    }
-}
-
-impl<T: Clone> Recent<T> {
-    fn get(&self, fingerprint: &Fingerprint, now: Timestamp) -> Option<T> {
-        self.entries.get(fingerprint).filter(|(until, _)| now < *until).map(|(_, value)| value.clone())
-    }
-
-    fn put(&mut self, fingerprint: Fingerprint, value: T, now: Timestamp, lasts: SignedDuration, capacity: usize) {
-        let Ok(until) = now.checked_add(lasts) else { return };
-        self.entries.insert(fingerprint, (until, value));
-        self.order.push_back((until, fingerprint));
-        while let Some((until, oldest)) = self.order.front().copied() {
-            if now < until && self.order.len() <= capacity {
-                break;
-            }
-            self.order.pop_front();
-            // It may have been put again since, and then lasts longer.
-            if self.entries.get(&oldest).is_some_and(|(current, _)| *current == until) {
-                self.entries.remove(&oldest);
-            }
         }
     }
 }

@@ -35,6 +35,13 @@ impl Sealed {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The name of the root key that it was sealed under; `None` where it is damaged.
+    #[must_use]
+    pub fn root_key(&self) -> Option<KeyVersion> {
+        let name = self.0.get(1..=VERSION_BYTES)?;
+        std::str::from_utf8(name).ok().and_then(KeyVersion::parse)
+    }
 }
 
 impl fmt::Debug for Sealed {
@@ -82,6 +89,12 @@ impl Vault {
     #[must_use]
     pub fn derive(roots: &RootKeys) -> Self {
         Self { first: Key::derive(&roots.first), rest: roots.rest.iter().map(Key::derive).collect() }
+    }
+
+    /// The name of the root key that seals.
+    #[must_use]
+    pub const fn first_root_key(&self) -> &KeyVersion {
+        &self.first.version
     }
 
     /// Seals `clear` as `what`, which has to be said again to open it: `acme account/https://…`, so
@@ -191,9 +204,12 @@ mod tests {
         let sealed = Vault::derive(&old).seal("what", CLEAR, &randomness);
         let rotated = Vault::derive(&new.clone().followed_by(old));
         assert_eq!(rotated.open("what", &sealed).unwrap(), CLEAR);
+        assert_eq!((sealed.root_key().as_ref(), rotated.first_root_key() == &version), (Some(&version), false));
         let lost = Vault::derive(&new);
         assert_eq!(lost.open("what", &sealed), Err(Unopenable::NoKey(version)));
         let sealed_anew = rotated.seal("what", CLEAR, &randomness);
         assert_eq!(lost.open("what", &sealed_anew).unwrap(), CLEAR, "the first key seals");
+        assert_eq!(sealed_anew.root_key().as_ref(), Some(rotated.first_root_key()));
+        assert_eq!(Sealed::new(b"\x01short".to_vec()).root_key(), None);
     }
 }

@@ -219,7 +219,7 @@ impl Users {
         let password = self.hash(password).await?;
         self.redeem(&link.id, Redemption::Password(password.clone())).await?;
         let record = self.store.find_user(address).await.map_err(LinkFault::Store)?.ok_or(LinkFault::Unknown)?;
-        Ok(SignedIn { user: record.user, password })
+        Ok(SignedIn { user: record.user, password: Some(password) })
     }
 
     /// Uses the link for the first administrator, who is signed in with it.
@@ -237,7 +237,7 @@ impl Users {
         let password = self.hash(&password).await?;
         let record = UserRecord::new(user, Some(password.clone()));
         self.redeem(&link.id, Redemption::FirstAdministrator(record.clone())).await?;
-        Ok(SignedIn { user: record.user, password })
+        Ok(SignedIn { user: record.user, password: Some(password) })
     }
 
     async fn redeem(&self, id: &str, redemption: Redemption) -> Result<(), LinkFault> {

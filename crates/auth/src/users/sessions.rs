@@ -125,7 +125,7 @@ impl Sessions {
             last_used_at: now,
         };
         self.sweep(now).await;
-        match self.store.begin_session(record.clone(), Some(&password)).await? {
+        match self.store.begin_session(record.clone(), password.as_ref()).await? {
             Beginning::Begun => {
                 let user = User { signed_in_at: Some(now), ..user };
                 Ok((session(&record, user), text.secret().clone()))

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
+use bridgehead_auth::UpstreamCredentials;
 use bridgehead_core::{
-    AuditSink, Call, Caller, Claims, Content, EndpointId, KeyParameter, Pipeline, Presented, RequestId, ScopeSet,
-    SignIn,
+    AuditSink, Call, Caller, CallerCredentials, Claims, Content, EndpointId, KeyParameter, NoVaults, Pipeline,
+    Presented, RequestId, ScopeSet, SignIn,
 };
+use bridgehead_stores::Store;
 use serde_json::{Map, Value};
 
 use super::{ConfigOption, Exit, Failure, Outcome, load, output, tools};
-use crate::compose::{self, Ambient, AuditLog};
+use crate::{
+    compose::{self, Ambient, AuditLog},
+    config::Settings,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,12 +29,12 @@ pub(super) struct Args {
     /// The subject in whose name the call is made.
     #[arg(long = "as", value_name = "SUBJECT", default_value = "you@localhost")]
     subject: String,
-    /// What a token would say of them beside their name, as one JSON object.
-    #[arg(long, value_name = "OBJECT")]
-    claims: Option<String>,
     /// Names the one effect that this call is meant to have; the same call with the same key does it no second time.
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+    /// What a token would say of them beside their name, as one JSON object.
+    #[arg(long, value_name = "OBJECT")]
+    claims: Option<String>,
     #[command(flatten)]
     config: ConfigOption,
 }
@@ -37,7 +42,11 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Outcome {
     let (_, loaded) = load(args.config.config.as_deref())?;
     let ambient = Ambient::default();
-    let catalog = compose::catalog(&loaded.settings, &loaded.places, &ambient, Vec::new()).await?;
+    let vaults = vaults(&loaded.settings, &ambient).await?;
+    let of_callers =
+        vaults.clone().map_or_else(|| Arc::new(NoVaults) as Arc<dyn CallerCredentials>, |(all, _)| Arc::new(all));
+    let catalog =
+        compose::catalog_for_calls(&loaded.settings, &loaded.places, &ambient, of_callers, Vec::new()).await?;
     let tool = &tools::find(&catalog, &args.tool)?.tool;
     let arguments = arguments(&args, &tool.input_schema)?;
     let claims = object("--claims", args.claims.as_deref(), "{\"team\": \"north\"}")?;
@@ -71,6 +80,10 @@ pub(super) async fn run(args: Args) -> Outcome {
     for named in catalog.sources() {
         named.source.close().await;
     }
+    if let Some((credentials, store)) = vaults {
+        credentials.settle().await;
+        store.close().await;
+    }
     match result {
         Ok(outcome) => {
             if let Some(structured) = outcome.structured {
@@ -85,6 +98,16 @@ pub(super) async fn run(args: Args) -> Outcome {
             Err(Failure { exit: Exit::No, message: format!("{} failed: {}", tool.wire_name, error.code()) })
         }
     }
+}
+
+/// What teammates entered for the systems behind, and the store that it is in; `None` where the
+/// configuration asks them for nothing, so that a call needs no store.
+async fn vaults(settings: &Settings, ambient: &Ambient) -> Result<Option<(UpstreamCredentials, Arc<Store>)>, Failure> {
+    if settings.vaults.is_empty() {
+        return Ok(None);
+    }
+    let keyring = compose::keyring(settings, ambient).await?;
+    Ok(Some((compose::credentials_for_commands(settings, &keyring, ambient), keyring.store)))
 }
 
 /// The operator's own shell may do what the configuration can.

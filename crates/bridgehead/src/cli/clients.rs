@@ -180,6 +180,13 @@ impl Opened {
                 "the store is `memory:`, which no other process can see. Set store.url = \"sqlite:bridgehead.db\".",
             ));
         }
+        if let Some(foreign) = settings.auth.foreign_oauth() {
+            return Err(Failure::usage(format!(
+                "clients, and what teammates have connected, are kept by {}, since auth.oauth.issuer names it: look, \
+                 register and revoke there. `bridgehead keys revoke --subject NAME` cuts a teammate off here.",
+                foreign.issuer
+            )));
+        }
         if settings.auth.oauth().is_none() {
             return Err(Failure::usage(
                 "auth.mode does not name \"oauth\", so there are no clients and nothing is connected",

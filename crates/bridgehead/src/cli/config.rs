@@ -1,4 +1,4 @@
-//! `bridgehead config check|schema`, and two hidden ones that write pages of docs/reference.
+//! `bridgehead config check|schema`, and three hidden ones that write pages of docs/reference.
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +27,9 @@ pub(super) enum Command {
     /// Print the reference of errors, as it stands in docs/reference.
     #[command(hide = true)]
     Errors,
+    /// Print the reference of the linter's rules, as it stands in docs/reference.
+    #[command(hide = true)]
+    Rules,
 }
 
 pub(super) async fn run(command: Command) -> Outcome {
@@ -38,6 +41,10 @@ pub(super) async fn run(command: Command) -> Outcome {
         }
         Command::Reference => {
             output::print(&reference::markdown());
+            Ok(Exit::Well)
+        }
+        Command::Rules => {
+            output::print(&bridgehead_lint::reference::markdown());
             Ok(Exit::Well)
         }
         Command::Errors => match errors::markdown() {

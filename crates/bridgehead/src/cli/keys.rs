@@ -215,7 +215,7 @@ fn fits_no_mode(auth: &AuthSettings, header: Option<&str>) -> Option<String> {
             let mut headers = settings.headers.required().iter().chain(settings.headers.optional());
             header.as_ref().is_some_and(|header| headers.any(|other| other == header))
         }
-        ModeSettings::OAuth(_) => false,
+        ModeSettings::OAuth(_) | ModeSettings::ForeignOAuth(_) => false,
     };
     if auth.modes().iter().any(takes) {
         return None;
@@ -223,7 +223,7 @@ fn fits_no_mode(auth: &AuthSettings, header: Option<&str>) -> Option<String> {
     let wanted = auth.modes().iter().filter(|mode| mode.is_issued()).flat_map(|mode| match mode {
         ModeSettings::ApiKey(settings) => vec![settings.header.title()],
         ModeSettings::Headers(settings) => settings.headers.required().iter().map(KeyHeader::title).collect(),
-        ModeSettings::OAuth(_) => Vec::new(),
+        ModeSettings::OAuth(_) | ModeSettings::ForeignOAuth(_) => Vec::new(),
     });
     let wanted: Vec<_> = wanted.map(|header| format!("--header {header}")).collect();
     Some(match (wanted.is_empty(), header) {

@@ -26,6 +26,11 @@ pub(super) fn colours(no_color: bool) -> bool {
     stderr().is_terminal() && !no_color
 }
 
+/// As [`colours`], for results on stdout.
+pub(super) fn colours_of_results(no_color: bool) -> bool {
+    stdout().is_terminal() && !no_color
+}
+
 /// A table with columns as wide as their longest cell; the last column is not padded.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = header.iter().map(|cell| cell.chars().count()).collect();

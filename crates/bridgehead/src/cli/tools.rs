@@ -1,10 +1,14 @@
 //! `bridgehead tools [NAME]`: what an agent will see.
 
 use bridgehead_core::{Entry, catalog::Catalog};
+use bridgehead_lint::Graded;
 use serde_json::{Value, json};
 
 use super::{ConfigOption, Exit, Failure, Outcome, load, output};
-use crate::compose::{self, Ambient};
+use crate::{
+    compose::{self, Ambient},
+    graded,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -17,21 +21,23 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// How many bytes of JSON make a token, roughly, in the models that are about.
-const BYTES_PER_TOKEN: usize = 4;
+/// A tool and its grade.
+type Line<'a> = (&'a Entry, &'a Graded);
 
 pub(super) async fn run(args: Args) -> Outcome {
     let (_, loaded) = load(args.config.config.as_deref())?;
     let catalog = compose::catalog(&loaded.settings, &loaded.places, &Ambient::default(), Vec::new()).await?;
-    let found = match &args.name {
-        Some(name) => vec![find(&catalog, name)?],
-        None => catalog.entries().iter().map(AsRef::as_ref).collect(),
-    };
+    // Whether an agent would confuse two tools is seen only among all of them.
+    let report = graded::report(&catalog, &loaded.settings);
+    let all: Vec<Line<'_>> = catalog.entries().iter().map(AsRef::as_ref).zip(&report.tools).collect();
     match (&args.name, args.json) {
-        (Some(_), true) => found.iter().for_each(|entry| output::print(&described(entry).to_string())),
-        (None, true) => output::print(&Value::from(found.into_iter().map(described).collect::<Vec<_>>()).to_string()),
-        (Some(_), false) => found.iter().for_each(|entry| output::print(&in_full(entry))),
-        (None, false) => output::print(&listed(&found)),
+        (Some(name), json) => {
+            let wanted = find(&catalog, name)?;
+            let found = all.iter().filter(|(entry, _)| entry.tool.wire_name == wanted.tool.wire_name);
+            found.for_each(|line| output::print(&if json { described(line).to_string() } else { in_full(line) }));
+        }
+        (None, true) => output::print(&Value::from(all.iter().map(described).collect::<Vec<_>>()).to_string()),
+        (None, false) => output::print(&listed(&all)),
     }
     for named in catalog.sources() {
         named.source.close().await;
@@ -53,29 +59,25 @@ pub(super) fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Entry, Fa
     })
 }
 
-fn tokens(wire: &Value) -> usize {
-    wire.to_string().len().div_ceil(BYTES_PER_TOKEN)
-}
-
-fn described(entry: &Entry) -> Value {
+fn described((entry, graded): &Line<'_>) -> Value {
     let tool = &entry.tool;
     let wire = bridgehead_server::mcp::tool_on_the_wire(tool);
     json!({
         "address": tool.address.to_string(),
         "effect": tool.effect,
         "scope": tool.scope,
-        "tokens": tokens(&wire),
+        "grade": graded.grade,
+        "tokens": graded.tokens,
         "tool": wire,
     })
 }
 
-fn listed(entries: &[&Entry]) -> String {
+fn listed(lines: &[Line<'_>]) -> String {
     let mut sum = 0;
-    let rows: Vec<Vec<String>> = entries
+    let rows: Vec<Vec<String>> = lines
         .iter()
-        .map(|entry| {
-            let cost = tokens(&bridgehead_server::mcp::tool_on_the_wire(&entry.tool));
-            sum += cost;
+        .map(|(entry, graded)| {
+            sum += graded.tokens;
             let first = entry.tool.description.lines().next().unwrap_or_default();
             let mut summary: String = first.chars().take(70).collect();
             if summary.len() < first.len() {
@@ -84,29 +86,31 @@ fn listed(entries: &[&Entry]) -> String {
             vec![
                 entry.tool.wire_name.to_string(),
                 entry.tool.effect.to_string(),
-                format!("~{cost}"),
+                graded.grade.to_string(),
+                format!("~{}", graded.tokens),
                 entry.tool.address.to_string(),
                 summary,
             ]
         })
         .collect();
-    let table = output::table(&["NAME", "EFFECT", "TOKENS", "ADDRESS", "DESCRIPTION"], &rows);
-    format!("{table}\n{} tools, about {sum} tokens in an agent's context\n", entries.len())
+    let table = output::table(&["NAME", "EFFECT", "GRADE", "TOKENS", "ADDRESS", "DESCRIPTION"], &rows);
+    format!("{table}\n{} tools, about {sum} tokens in an agent's context\n", lines.len())
 }
 
-fn in_full(entry: &Entry) -> String {
+fn in_full((entry, graded): &Line<'_>) -> String {
     let tool = &entry.tool;
     let wire = bridgehead_server::mcp::tool_on_the_wire(tool);
     let pretty = |member: &str| {
         wire.get(member).and_then(|value| serde_json::to_string_pretty(value).ok()).unwrap_or_else(|| "none".to_owned())
     };
     format!(
-        "{}  ({}, {}, needs {}, about {} tokens)\n\n{}\n\nArguments:\n{}\n\nResult:\n{}\n",
+        "{}  ({}, {}, needs {}, grade {}, about {} tokens)\n\n{}\n\nArguments:\n{}\n\nResult:\n{}\n",
         tool.wire_name,
         tool.address,
         tool.effect,
         tool.scope,
-        tokens(&wire),
+        graded.grade,
+        graded.tokens,
         tool.description,
         pretty("inputSchema"),
         pretty("outputSchema"),

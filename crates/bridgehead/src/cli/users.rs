@@ -1,4 +1,4 @@
-//! `bridgehead users add|list|disable|enable|passwd|invite`. Works on the store while a server runs
+//! `bridgehead users add|list|disable|enable|passwd|release|invite`. Works on the store while a server runs
 //! on it as well. Links are printed, never sent.
 
 use std::io::{IsTerminal, Read, stdin};
@@ -76,6 +76,15 @@ pub(super) enum Command {
         #[command(flatten)]
         config: ConfigOption,
     },
+    /// Forget which person of the identity provider has an account, so that another one with the same mail address
+    /// can sign in with it: after an account there was made anew. What they had connected is cut off.
+    Release {
+        /// Their mail address.
+        #[arg(value_name = "EMAIL")]
+        address: String,
+        #[command(flatten)]
+        config: ConfigOption,
+    },
     /// Print a new link, once, by which a user chooses a password: their first, or another. Older links end.
     Invite {
         /// Their mail address.
@@ -96,6 +105,7 @@ pub(super) async fn run(command: Command) -> Outcome {
                 if scope.is_empty() { Ok(ScopeSet::read_and_write()) } else { ScopeSet::parse(&scope.join(" ")) };
             let scopes = scopes.map_err(|error| Failure::usage(error.to_string()))?;
             let opened = open(&config).await?;
+            opened.has_passwords()?;
             let user = opened.keyring.users.add(NewUser { address, name, admin, scopes }).await.map_err(add_failure)?;
             let link = opened.keyring.users.invite(&user.address).await.map_err(link_failure)?;
             opened.print_link(&user, &link, json)?;
@@ -107,9 +117,12 @@ pub(super) async fn run(command: Command) -> Outcome {
             if json {
                 output::print(&Value::from(users.iter().map(shown).collect::<Vec<_>>()).to_string());
             } else if users.is_empty() {
-                output::say("No users yet. Add one with `bridgehead users add --admin alice@example.com`.");
+                output::say(match opened.auth.login() {
+                    None => "No users yet. Add one with `bridgehead users add --admin alice@example.com`.",
+                    Some(_) => "Nobody has signed in yet.",
+                });
             } else {
-                output::print(&listed(&users));
+                output::print(&listed(&users, opened.auth.login().is_some()));
             }
             opened.end().await
         }
@@ -138,6 +151,7 @@ pub(super) async fn run(command: Command) -> Outcome {
         }
         Command::Passwd { address, config } => {
             let (opened, address) = open_for(&config, &address).await?;
+            opened.has_passwords()?;
             let user = opened.keyring.users.find(&address).await.map_err(store_failure)?;
             let user = user.ok_or_else(|| no_user(&address))?;
             let password = read_password(&address)?;
@@ -148,8 +162,23 @@ pub(super) async fn run(command: Command) -> Outcome {
             }
             opened.end().await
         }
+        Command::Release { address, config } => {
+            let (opened, address) = open_for(&config, &address).await?;
+            if !opened.keyring.store.identities.release_user(&address).await.map_err(store_failure)? {
+                return Err(Failure {
+                    exit: Exit::No,
+                    message: format!("nobody of an identity provider has signed in as {address}"),
+                });
+            }
+            let ended = opened.cut_off(&address).await?;
+            output::say(&format!(
+                "{address} is released: whoever signs in next with this mail address has the account.{ended}"
+            ));
+            opened.end().await
+        }
         Command::Invite { address, config, json } => {
             let (opened, address) = open_for(&config, &address).await?;
+            opened.has_passwords()?;
             let link = opened.keyring.users.invite(&address).await.map_err(link_failure)?;
             let user = opened.keyring.users.find(&address).await.map_err(store_failure)?;
             let user = user.ok_or_else(|| no_user(&address))?;
@@ -197,6 +226,16 @@ impl Opened {
         Ok(())
     }
 
+    /// Users have passwords here, unless they log in at a provider.
+    fn has_passwords(&self) -> Result<(), Failure> {
+        let Some(login) = self.auth.login() else { return Ok(()) };
+        Err(Failure::usage(format!(
+            "teammates log in at {}, since auth.oauth.login names it, and become users when they first sign in: add \
+             people there. `bridgehead users disable` shuts one out here.",
+            login.issuer
+        )))
+    }
+
     /// Ends what a user allowed clients to do, and says so.
     async fn cut_off(&self, address: &MailAddress) -> Result<&'static str, Failure> {
         let Some(issuer) = &self.issuer else { return Ok("") };
@@ -220,6 +259,13 @@ async fn open(config: &ConfigOption) -> Result<Opened, Failure> {
         return Err(Failure::usage(
             "the store is `memory:`, which no other process can see. Set store.url = \"sqlite:bridgehead.db\" to add users.",
         ));
+    }
+    if let Some(foreign) = settings.auth.foreign_oauth() {
+        return Err(Failure::usage(format!(
+            "teammates sign in at {}, since auth.oauth.issuer names it: add and disable people there. \
+             `bridgehead keys revoke --subject NAME` cuts a teammate off here.",
+            foreign.issuer
+        )));
     }
     let ambient = Ambient::default();
     let keyring = compose::keyring(&settings, &ambient).await?;
@@ -314,12 +360,13 @@ fn shown(user: &User) -> Value {
     })
 }
 
-fn listed(users: &[User]) -> String {
+/// Where people log in `elsewhere`, nobody waits for a password.
+fn listed(users: &[User], elsewhere: bool) -> String {
     let row = |user: &User| {
         let state = match (user.disabled_at, user.has_password) {
             (Some(_), _) => "disabled",
-            (None, false) => "no password yet",
-            (None, true) => "good",
+            (None, false) if !elsewhere => "no password yet",
+            (None, _) => "good",
         };
         vec![
             user.address.to_string(),

@@ -64,7 +64,7 @@ fn failed(error: SendError) -> FetchError {
 }
 
 /// All lines of a header, joined by commas.
-fn texts(headers: &HeaderMap, name: &http::HeaderName) -> Option<String> {
+pub(super) fn texts(headers: &HeaderMap, name: &http::HeaderName) -> Option<String> {
     let lines: Vec<_> = headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
     (!lines.is_empty()).then(|| lines.join(", "))
 }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bridgehead_auth::{
     Issuer, IssuerParts, IssuerSettings,
     issuer::{IssuerSettingsError, ProtectedEndpoint},
+    provider::Provider,
 };
 use bridgehead_core::{Catalog, Clock, Endpoint, EndpointId, ScopeSet};
 use tokio_util::sync::CancellationToken;
@@ -25,17 +26,33 @@ pub(super) struct Around<'a> {
     pub(super) keyring: &'a Keyring,
 }
 
-/// The authorization server; `None` where nobody signs in by OAuth.
+/// The built-in authorization server; `None` where nobody signs in there.
 pub(super) fn issuer(
     settings: &Settings,
     places: &Places,
     public_url: &Url,
     endpoint: &Endpoint,
+    provider: Option<&Arc<Provider>>,
     around: &Around<'_>,
 ) -> Result<Option<Arc<Issuer>>, ComposeError> {
     let Some(oauth) = settings.auth.oauth() else { return Ok(None) };
+    let protected = protected(settings, places, endpoint, oauth.initial_scopes.as_ref())?;
+    let issuer = made(oauth, public_url, protected, around)?;
+    Ok(Some(Arc::new(match provider {
+        Some(provider) => issuer.with_standings(provider.clone()),
+        None => issuer,
+    })))
+}
+
+/// The endpoint as tokens are for it.
+pub(super) fn protected(
+    settings: &Settings,
+    places: &Places,
+    endpoint: &Endpoint,
+    initial_scopes: Option<&ScopeSet>,
+) -> Result<ProtectedEndpoint, ComposeError> {
     let scopes = needed(&endpoint.catalog());
-    let unneeded = oauth.initial_scopes.iter().flat_map(ScopeSet::iter).filter(|scope| !scopes.grants(scope));
+    let unneeded = initial_scopes.into_iter().flat_map(ScopeSet::iter).filter(|scope| !scopes.grants(scope));
     let faults: Vec<Fault> = unneeded
         .map(|scope| {
             places.fault(
@@ -48,14 +65,13 @@ pub(super) fn issuer(
     if !faults.is_empty() {
         return Err(Faults::new(faults).into());
     }
-    let protected = ProtectedEndpoint {
+    Ok(ProtectedEndpoint {
         id: endpoint.id.clone(),
         path: settings.server.path.clone(),
         name: settings.name.clone(),
         scopes,
-        initial_scopes: oauth.initial_scopes.clone(),
-    };
-    Ok(Some(Arc::new(made(oauth, public_url, protected, around)?)))
+        initial_scopes: initial_scopes.cloned(),
+    })
 }
 
 /// The authorization server without its endpoint's tools: for commands on clients and grants. `None`

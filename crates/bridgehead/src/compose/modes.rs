@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bridgehead_auth::{
-    ApiKeyMode, HandedThrough, HeadersMode, Issuer, Mode, Modes, OAuthMode, OpenMode, Probe, Remembered, RememberedFor,
+    ApiKeyMode, ForeignMode, HandedThrough, HeadersMode, Issuer, Mode, Modes, OAuthMode, OpenMode, Probe, Remembered,
+    RememberedFor, ResourceServer, provider::Provider,
 };
 use bridgehead_core::EndpointId;
 
@@ -22,6 +23,10 @@ pub(super) struct Around<'a> {
     pub(super) from_code: &'a FromCode,
     /// The authorization server, where there is one.
     pub(super) issuer: Option<&'a Arc<Issuer>>,
+    /// The identity provider in front of it, where there is one.
+    pub(super) provider: Option<&'a Arc<Provider>>,
+    /// The endpoint towards an authorization server that is not ours, where there is one.
+    pub(super) resource: Option<&'a Arc<ResourceServer>>,
 }
 
 /// The modes, in the order in which they are asked.
@@ -55,7 +60,15 @@ fn one(around: &Around<'_>, mode: &ModeSettings, endpoint: &EndpointId) -> Resul
         }
         ModeSettings::OAuth(_) => {
             let Some(issuer) = around.issuer else { return Ok(None) };
-            Box::new(OAuthMode::new(issuer.clone(), endpoint.clone()).with_blocks(around.keyring.blocks.clone()))
+            let mode = OAuthMode::new(issuer.clone(), endpoint.clone()).with_blocks(around.keyring.blocks.clone());
+            Box::new(match around.provider {
+                Some(provider) => mode.with_provider(provider.clone()),
+                None => mode,
+            })
+        }
+        ModeSettings::ForeignOAuth(_) => {
+            let Some(resource) = around.resource else { return Ok(None) };
+            Box::new(ForeignMode::new(resource.clone(), around.keyring.blocks.clone()))
         }
     }))
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bridgehead_core::Source;
+use bridgehead_core::{CallerCredentials, Source};
 use bridgehead_outbound::{Client, Configured, Limits, Request, Strangers};
 use bridgehead_sources::{
     fault::SourceFault,
@@ -22,16 +22,26 @@ use crate::config::settings::{OpenApiSourceSettings, SourceKind, SourceSettings,
 /// How large a description may be: the largest public one has 47 MB.
 const MAX_DESCRIPTION_BYTES: usize = 128 << 20;
 
+/// What a source is opened with.
+pub(super) struct Around<'a> {
+    pub(super) ambient: &'a Ambient,
+    /// Where callers' own credentials are asked for.
+    pub(super) credentials: Arc<dyn CallerCredentials>,
+}
+
 /// Opens one source.
 ///
 /// # Errors
 /// Everything that is wrong with it at once; paths are below the source's own table.
-pub(super) async fn open(settings: &SourceSettings, ambient: &Ambient) -> Result<Arc<dyn Source>, Vec<SourceFault>> {
-    let clock = ambient.clock.clone();
+pub(super) async fn open(settings: &SourceSettings, around: &Around<'_>) -> Result<Arc<dyn Source>, Vec<SourceFault>> {
+    let Around { ambient, credentials } = around;
+    let (clock, credentials) = (ambient.clock.clone(), credentials.clone());
     Ok(match &settings.kind {
         SourceKind::Sql(sql) => Arc::new(SqlSource::open(sql.clone(), clock).await?),
-        SourceKind::Http(http) => Arc::new(HttpSource::open(http.clone(), client(ambient), clock)?),
-        SourceKind::OpenApi(openapi) => Arc::new(open_openapi(openapi, ambient).await?),
+        SourceKind::Http(http) => {
+            Arc::new(HttpSource::open(http.clone(), client(ambient), clock)?.with_credentials(credentials))
+        }
+        SourceKind::OpenApi(openapi) => Arc::new(open_openapi(openapi, ambient).await?.with_credentials(credentials)),
     })
 }
 
@@ -40,13 +50,25 @@ pub(super) fn client(ambient: &Ambient) -> Client<Configured> {
     Client::configured(ambient.net.clone(), Limits::CONFIGURED)
 }
 
+/// Reads a description and the documents that it refers to. The second part of the answer says which of
+/// these were not read, and why.
+///
+/// # Errors
+/// There is no description, or it is none; in words for the operator.
+pub async fn description(spec: &Spec, ambient: &Ambient) -> Result<(Document, Vec<String>), String> {
+    let documents = AroundDescription::of(spec, ambient);
+    let text = documents.description().await?;
+    let mut document = Document::parse(&text, documents.url.clone()).map_err(|error| error.to_string())?;
+    let complaints = bundle(&mut document, &documents).await;
+    Ok((document, complaints))
+}
+
 async fn open_openapi(source: &OpenApiSourceSettings, ambient: &Ambient) -> Result<OpenApiSource, Vec<SourceFault>> {
-    let at_spec = |message: String| vec![SourceFault { path: vec!["spec".to_owned()], message }];
-    let documents = Around::of(&source.spec, ambient);
-    let text = documents.description().await.map_err(at_spec)?;
-    let mut document = Document::parse(&text, documents.url.clone()).map_err(|error| at_spec(error.to_string()))?;
     let name = &source.settings.name;
-    for complaint in bundle(&mut document, &documents).await {
+    let (document, complaints) = description(&source.spec, ambient)
+        .await
+        .map_err(|message| vec![SourceFault { path: vec!["spec".to_owned()], message }])?;
+    for complaint in complaints {
         tracing::warn!(source = name, complaint, "a document that the description refers to was not read");
     }
     let (source, reports) =
@@ -65,14 +87,14 @@ async fn open_openapi(source: &OpenApiSourceSettings, ambient: &Ambient) -> Resu
 
 /// The description and the documents around it. Files may refer to files; what a description names
 /// by URL is fetched as from a stranger, unless it lies where the description itself does.
-struct Around {
+struct AroundDescription {
     file: Option<PathBuf>,
     url: Option<Url>,
     configured: Client<Configured>,
     strangers: Client<Strangers>,
 }
 
-impl Around {
+impl AroundDescription {
     fn of(spec: &Spec, ambient: &Ambient) -> Self {
         let (file, url) = match spec {
             Spec::File(file) => (Some(file.clone()), None),
@@ -105,7 +127,7 @@ impl Around {
 }
 
 #[async_trait]
-impl Documents for Around {
+impl Documents for AroundDescription {
     async fn read(&self, reference: &str) -> Result<String, String> {
         let absolute = Url::parse(reference).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let url = match (&self.url, absolute) {

@@ -4,7 +4,9 @@
 
 mod auth;
 mod credential;
+mod foreign;
 mod http;
+mod login;
 mod openapi;
 mod policy;
 mod server;
@@ -12,6 +14,7 @@ mod sql;
 mod sql_caller;
 mod store;
 mod tls;
+mod vaults;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +31,7 @@ use super::{
 };
 
 use sql::Around;
+use vaults::CheckedVault;
 use verify::Behind;
 
 /// Whether tools have to come from the configuration.
@@ -60,10 +64,15 @@ impl Check<'_> {
         let secrets = self.secrets(raw.secrets, store.as_ref());
         let shared = self.shared(raw.shared);
         let policies = self.policies(raw.policy, shared.is_some());
-        let sources = self.sources(raw.sources, store.as_ref(), tools);
+        let vaults = self.vaults(raw.vaults);
+        let sources = self.sources(raw.sources, &vaults, store.as_ref(), tools);
         if let Some(auth) = &auth {
             self.credentials_are_brought(auth, &sources);
             self.callers_are_known(auth, &sources);
+            self.teammates_sign_in_here(auth, &vaults);
+        }
+        if tools == Tools::Configured {
+            self.vaults_are_used(&vaults, &sources);
         }
         if let (Some(auth), Some(store)) = (&auth, &store) {
             self.callers_are_kept(auth, store);
@@ -82,6 +91,7 @@ impl Check<'_> {
             auth: auth?,
             store: store?,
             shared,
+            vaults: vaults.into_iter().filter_map(|vault| vault.definition).collect(),
             sources,
             policies,
         })
@@ -119,6 +129,7 @@ impl Check<'_> {
     fn sources(
         &mut self,
         raw: Option<Table<RawSource>>,
+        vaults: &[CheckedVault],
         store: Option<&StoreSettings>,
         tools: Tools,
     ) -> Vec<SourceSettings> {
@@ -145,13 +156,13 @@ impl Check<'_> {
                     RawSource::Http(http) => {
                         let prefix = self.prefix(&path, http.prefix.as_deref().unwrap_or_default());
                         let around = Around { path: &path, name: &name, prefix: &prefix, names: &names, store };
-                        let kind = SourceKind::Http(self.http(&around, *http));
+                        let kind = SourceKind::Http(self.http(&around, vaults, *http));
                         (prefix, kind)
                     }
                     RawSource::Openapi(openapi) => {
                         let prefix = self.prefix(&path, openapi.prefix.as_deref().unwrap_or_default());
                         let around = Around { path: &path, name: &name, prefix: &prefix, names: &names, store };
-                        let kind = SourceKind::OpenApi(Box::new(self.openapi(&around, *openapi)?));
+                        let kind = SourceKind::OpenApi(Box::new(self.openapi(&around, vaults, *openapi)?));
                         (prefix, kind)
                     }
                     // Named by `not_yet`, so this does not go unnoticed.

@@ -22,8 +22,6 @@ struct NotYet {
 enum Values {
     /// All: the setting as a whole.
     All,
-    /// All but this one, which says what this version does anyhow (JSON).
-    AllBut(&'static str),
     /// These words.
     Words(&'static [&'static str]),
     /// URLs of these schemes.
@@ -34,32 +32,21 @@ const fn all(path: &'static str, meanwhile: &'static str) -> NotYet {
     NotYet { path, values: Values::All, meanwhile }
 }
 
-const fn all_but(path: &'static str, value: &'static str, meanwhile: &'static str) -> NotYet {
-    NotYet { path, values: Values::AllBut(value), meanwhile }
-}
-
 const fn words(path: &'static str, words: &'static [&'static str], meanwhile: &'static str) -> NotYet {
     NotYet { path, values: Values::Words(words), meanwhile }
 }
 
 /// The list.
 const LIST: &[NotYet] = &[
-    all_but("auth.oauth.issuer", "\"builtin\"", "leave it out: teammates sign in here, with mail address and password"),
-    all("auth.oauth.audience", "leave it out: it is for an existing authorization server"),
-    all("auth.oauth.algorithms", "leave it out: it is for an existing authorization server"),
-    all("auth.oauth.introspection", "leave it out: it is for an existing authorization server"),
-    all("auth.oauth.scope_claim", "leave it out: it is for an existing authorization server"),
-    all_but("auth.oauth.login", "\"password\"", "leave it out: teammates sign in with mail address and password"),
-    all("vaults", "leave it out"),
     words("sources.*.type", &["mcp"], "leave the source out"),
     words("sources.*.expose", &["search"], "leave it out, and choose operations with `include` and `exclude`"),
-    all("sources.*.credential.vault", "use a fixed `header` and `value`, or `from = \"caller\"`"),
     all("sources.*.tools.*.select", "leave it out"),
     NotYet {
         path: "sources.*.url",
         values: Values::Schemes(&["mysql", "mariadb"]),
         meanwhile: "use a SQLite file (\"sqlite:FILE\"), for example an export of the tables that are asked for",
     },
+    all("policy.*.cache", "leave it out; every call reaches the source"),
     all("pages", "leave it out"),
 ];
 
@@ -95,7 +82,6 @@ pub(super) fn mark(path: &str) -> Option<String> {
     for entry in LIST.iter().filter(|entry| entry.path == path) {
         match &entry.values {
             Values::All => {}
-            Values::AllBut(served) => return Some(format!("only `{served}` in this version")),
             Values::Words(values) | Values::Schemes(values) => {
                 parts.extend(values.iter().map(|value| format!("`{value}`")))
             }
@@ -116,10 +102,6 @@ impl NotYet {
         const SUFFIX: &str = "part of Bridgehead's configuration, but this version";
         match &self.values {
             Values::All => findings.fault_at_key(path, format!("is {SUFFIX} does not serve it yet"), self.meanwhile),
-            Values::AllBut(served) if serde_json::from_str::<Value>(served).is_ok_and(|served| served == *value) => {}
-            Values::AllBut(served) => {
-                findings.fault_at_key(path, format!("is {SUFFIX} serves only {served}"), self.meanwhile);
-            }
             Values::Words(words) => {
                 for (path, word) in texts(path, value).filter(|(_, text)| words.contains(text)) {
                     findings.fault(&path, format!("\"{word}\" is {SUFFIX} does not serve it yet"), self.meanwhile);

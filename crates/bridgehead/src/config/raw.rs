@@ -163,17 +163,23 @@ pub struct RawOauth {
     /// `builtin`, or the URL of an existing authorization server.
     #[schemars(extend("default" = "builtin"))]
     pub issuer: Option<String>,
-    /// With an existing server: the audience its tokens must name.
+    /// With an existing server: the audience its tokens must name. Default: the endpoint's exact URL.
     #[schemars(extend("examples" = ["api://warehouse"]))]
     pub audience: Option<String>,
     /// With an existing server: the signature algorithms that are accepted.
-    #[schemars(extend("examples" = [["RS256"]]))]
+    #[schemars(extend("default" = ["RS256", "PS256", "ES256", "EdDSA"], "examples" = [["RS256"]]))]
     pub algorithms: Option<Vec<String>>,
     /// With an existing server: tokens are judged by asking it (RFC 7662).
     pub introspection: Option<RawIntrospection>,
-    /// With an existing server: the claim that holds the scopes.
-    #[schemars(extend("examples" = ["scp"]))]
+    /// With an existing server: the claim that holds the scopes, as one text or as a list. Default: `scope`, else `scp`.
+    #[schemars(extend("examples" = ["scp", "roles"]))]
     pub scope_claim: Option<String>,
+    /// With an existing server: what it has before each scope where clients ask for one. In tokens it may be there or not.
+    #[schemars(extend("examples" = ["api://warehouse/"]))]
+    pub scope_prefix: Option<String>,
+    /// With an existing server: the claim that names the teammate. Take only one that nobody can write into their own profile; `email` counts only with `email_verified`.
+    #[schemars(extend("default" = "sub", "examples" = ["preferred_username"]))]
+    pub subject_claim: Option<String>,
     /// Who may become a client of the built-in server.
     #[schemars(extend("default" = "open"))]
     pub registration: Option<RawRegistration>,
@@ -214,7 +220,7 @@ pub enum RawLogin {
     /// `password`.
     Named(RawLoginName),
     /// An identity provider (OpenID Connect).
-    Provider(RawProvider),
+    Provider(Box<RawProvider>),
 }
 
 /// The logins that have a name.
@@ -237,12 +243,49 @@ pub struct RawProvider {
     pub client_id: Option<String>,
     /// Its secret.
     pub client_secret: Option<RawSecret>,
-    /// Only people with a mail address in one of these domains.
+    /// Only people with a mail address in one of these domains. Default: of any.
     #[schemars(extend("examples" = [["example.com"]]))]
     pub domains: Option<Vec<String>>,
-    /// The scopes that members of a group get.
-    #[serde(default)]
-    pub groups: Table<Vec<String>>,
+    /// The scopes that members of a group get; who is in none is refused. Default: everybody gets
+    /// `tools:read` and `tools:write`.
+    pub groups: Option<Table<Vec<String>>>,
+    /// The claim that names a person's groups: a list of texts, or one text.
+    #[schemars(extend("default" = "groups"))]
+    pub groups_claim: Option<String>,
+    /// Whether the provider has to say that a mail address is verified (`required`), or people there cannot choose
+    /// it (`assumed`).
+    #[schemars(extend("default" = "required"))]
+    pub email_verified: Option<RawEmailVerified>,
+    /// Claims that are kept beside name, mail address and groups, for SQL statements.
+    #[schemars(extend("examples" = [["department"]]))]
+    pub claims: Option<Vec<String>>,
+    /// What is asked for beside `openid`, `email`, `profile` and, where it is known there, `offline_access`.
+    #[schemars(extend("examples" = [["groups"]]))]
+    pub scopes: Option<Vec<String>>,
+    /// What the provider is to ask people each time (`prompt`).
+    pub prompt: Option<RawPrompt>,
+}
+
+/// `auth.oauth.login.email_verified`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawEmailVerified {
+    /// A provider that does not say so is not believed.
+    Required,
+    /// One that says nothing is believed; one that says `false` is not.
+    Assumed,
+}
+
+/// `auth.oauth.login.prompt`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawPrompt {
+    /// To sign in, also where they are.
+    Login,
+    /// For their consent; some providers give no refresh token without it.
+    Consent,
+    /// Which account they want to take.
+    SelectAccount,
 }
 
 /// `[store]`.
@@ -270,10 +313,13 @@ pub struct RawShared {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawVault {
+    /// What teammates know the system behind by. Default: the vault's name.
+    #[schemars(extend("examples" = ["the CRM"]))]
+    pub title: Option<String>,
     /// The fields a teammate fills in, each with the words it is asked for in.
     #[serde(default)]
     pub fields: Table<String>,
-    /// The teammate connects by OAuth, instead of fields.
+    /// The teammate connects by OAuth, instead of fields. Redirect URI to register there: `PUBLIC_URL/account/credentials/NAME/callback`.
     pub oauth: Option<RawVaultOauth>,
 }
 
@@ -281,8 +327,8 @@ pub struct RawVault {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawVaultOauth {
-    /// Where the teammate is sent.
-    #[schemars(required)]
+    /// Where the teammate is sent; its own query is kept.
+    #[schemars(required, extend("examples" = ["https://crm.example.com/oauth/authorize"]))]
     pub authorization_url: Option<String>,
     /// Where the code is exchanged.
     #[schemars(required)]
@@ -292,8 +338,21 @@ pub struct RawVaultOauth {
     pub client_id: Option<String>,
     /// Its secret.
     pub client_secret: Option<RawSecret>,
+    /// How the secret is sent.
+    #[schemars(extend("default" = "client_secret_basic"))]
+    pub token_endpoint_auth_method: Option<RawTokenEndpointAuth>,
     /// The scopes that are asked for.
     pub scopes: Option<Vec<String>>,
+}
+
+/// `vaults.NAME.oauth.token_endpoint_auth_method` (RFC 7591 §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawTokenEndpointAuth {
+    /// In the header `Authorization`.
+    ClientSecretBasic,
+    /// In the body.
+    ClientSecretPost,
 }
 
 /// `[policy.PATTERN]`.

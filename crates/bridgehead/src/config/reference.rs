@@ -16,6 +16,7 @@ relative to the file. `bridgehead config check` names every fault at once; `brid
 Schema, which editors read where the file begins with `#:schema ./bridgehead.schema.json`.
 
 - `${NAME}` in any text becomes the value of that environment variable; `$${` stands for `${`.
+- A secret may be `file:PATH`: what that file holds, without the line break at its end.
 - Every setting has an environment name, which wins over the file: `BRIDGEHEAD_`, then the path with `__` between the
   keys. What stands in `[server]` may leave `SERVER__` out (`BRIDGEHEAD_PUBLIC_URL`). Letter case and `-` for `_` do not
   count. Lists are written with commas or as TOML (`[\"a\", \"b\"]`), tables as TOML (`{ queue = 3 }`). An empty variable

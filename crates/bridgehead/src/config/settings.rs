@@ -7,8 +7,13 @@ use std::{
     time::Duration,
 };
 
+pub use bridgehead_auth::credentials::VaultDefinition;
 pub use bridgehead_auth::issuer::RegistrationPolicy;
-use bridgehead_auth::{CallerHeaders, KeyHeader};
+pub use bridgehead_auth::provider::ProviderSettings;
+use bridgehead_auth::{
+    CallerHeaders, KeyHeader, SigningAlgorithm,
+    remote::{ClientCredentials, IssuerUrl},
+};
 use bridgehead_core::{Policies, ScopeSet, Secret};
 pub use bridgehead_server::http::ForwardingHeader;
 pub use bridgehead_sources::sql::{
@@ -39,6 +44,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// `[shared]`; `None` where each process keeps for itself what replicas could share.
     pub shared: Option<SharedSettings>,
+    /// `[vaults.NAME]`, in the order of the file.
+    pub vaults: Vec<VaultDefinition>,
     /// `[sources.NAME]`, in the order of the file; at least one, unless code brings tools as well.
     pub sources: Vec<SourceSettings>,
     /// `[policy.PATTERN]`.
@@ -180,12 +187,27 @@ impl AuthSettings {
         }
     }
 
-    /// `[auth.oauth]`, where teammates sign in by OAuth.
+    /// `[auth.oauth]`, where teammates sign in at the built-in authorization server.
     #[must_use]
     pub fn oauth(&self) -> Option<&OAuthSettings> {
         self.modes().iter().find_map(|mode| match mode {
             ModeSettings::OAuth(settings) => Some(settings),
-            ModeSettings::ApiKey(_) | ModeSettings::Headers(_) => None,
+            ModeSettings::ApiKey(_) | ModeSettings::Headers(_) | ModeSettings::ForeignOAuth(_) => None,
+        })
+    }
+
+    /// `auth.oauth.login`, where teammates log in at an identity provider.
+    #[must_use]
+    pub fn login(&self) -> Option<&ProviderSettings> {
+        self.oauth().and_then(|oauth| oauth.login.as_deref())
+    }
+
+    /// `[auth.oauth]`, where teammates sign in at an authorization server that is not ours.
+    #[must_use]
+    pub fn foreign_oauth(&self) -> Option<&ForeignOAuthSettings> {
+        self.modes().iter().find_map(|mode| match mode {
+            ModeSettings::ForeignOAuth(settings) => Some(settings),
+            ModeSettings::ApiKey(_) | ModeSettings::Headers(_) | ModeSettings::OAuth(_) => None,
         })
     }
 }
@@ -197,8 +219,10 @@ pub enum ModeSettings {
     ApiKey(ApiKeySettings),
     /// `headers`.
     Headers(HeadersSettings),
-    /// `oauth`.
+    /// `oauth`, with the built-in authorization server.
     OAuth(OAuthSettings),
+    /// `oauth`, with an authorization server that is not ours.
+    ForeignOAuth(ForeignOAuthSettings),
 }
 
 impl ModeSettings {
@@ -208,7 +232,7 @@ impl ModeSettings {
         match self {
             Self::ApiKey(settings) => Some(&settings.verify),
             Self::Headers(settings) => Some(&settings.verify),
-            Self::OAuth(_) => None,
+            Self::OAuth(_) | Self::ForeignOAuth(_) => None,
         }
     }
 
@@ -227,7 +251,7 @@ impl ModeSettings {
     /// Whether teammates sign in by OAuth.
     #[must_use]
     pub const fn is_oauth(&self) -> bool {
-        matches!(self, Self::OAuth(_))
+        matches!(self, Self::OAuth(_) | Self::ForeignOAuth(_))
     }
 }
 
@@ -254,7 +278,30 @@ pub struct HeadersSettings {
 pub struct OAuthSettings {
     /// `registration`: who may become a client.
     pub registration: RegistrationPolicy,
+    /// `login`: where teammates prove who they are; `None` for here, with a password.
+    pub login: Option<Box<ProviderSettings>>,
     /// `initial_scopes`: what the first challenge names; `None` for all that the served tools need.
+    pub initial_scopes: Option<ScopeSet>,
+}
+
+/// `[auth.oauth]`, with an authorization server that is not ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignOAuthSettings {
+    /// `issuer`.
+    pub issuer: IssuerUrl,
+    /// `audience`; `None` for the endpoint's exact URL.
+    pub audience: Option<String>,
+    /// `algorithms`: at least one.
+    pub algorithms: Vec<SigningAlgorithm>,
+    /// `introspection`: who we are there; `None` where tokens are checked by the issuer's keys.
+    pub introspection: Option<ClientCredentials>,
+    /// `scope_claim`; `None` for `scope`, else `scp`.
+    pub scope_claim: Option<String>,
+    /// `scope_prefix`: may be empty, and stands in a scope (RFC 6749 §3.3).
+    pub scope_prefix: String,
+    /// `subject_claim`.
+    pub subject_claim: String,
+    /// `initial_scopes`, as in [`OAuthSettings`].
     pub initial_scopes: Option<ScopeSet>,
 }
 

@@ -194,10 +194,10 @@ fn policies_reach_the_core_as_they_are_written() {
     assert_eq!((concurrency.running, concurrency.waiting), (2, 0));
 }
 
-/// H3: each key of a policy, and what is filled in where it is left out.
+/// H3: each key of a policy that is served, and what is filled in where it is left out.
 #[test]
 fn every_key_of_a_policy_reaches_the_core() {
-    use bridgehead_core::policy::{CachePolicy, CircuitPolicy, Idempotency, OnSharedLoss, Rate};
+    use bridgehead_core::policy::{CircuitPolicy, Idempotency, OnSharedLoss, Rate};
     use std::{num::NonZeroU32, time::Duration};
 
     let text = format!(
@@ -207,7 +207,6 @@ rate_limit = {{ per_caller = "60/minute" }}
 [policy."stock.*"]
 rate_limit = {{ upstream = "10/second", queue = 7 }}
 on_shared_loss = "closed"
-cache = {{ ttl = "5m", stale_if_error = "1h", invalidated_by = ["stock.*"] }}
 idempotency = "required"
 idempotency_retention = "2d"
 upstream_idempotency_header = "Idempotency-Key"
@@ -227,9 +226,6 @@ circuit = {{ failures = 5, open_for = "30s" }}
     assert_eq!(upstream.rate, Rate { calls: number(10), per: second, burst: number(1) });
     assert_eq!((&*upstream.shared_by, upstream.waiting), ("stock/stock.*", 7));
     assert_eq!(policy.on_shared_loss, OnSharedLoss::Closed);
-    let cache =
-        CachePolicy { ttl: 300 * second, shared: false, stale_if_error: hour, invalidated_by: vec!["stock.*".into()] };
-    assert_eq!(policy.cache, Some(cache));
     assert_eq!((policy.idempotency, policy.idempotency_retention), (Some(Idempotency::Required), 48 * hour));
     assert_eq!(
         (policy.upstream_idempotency_header.as_deref(), policy.upstream_key_ttl),

@@ -45,10 +45,10 @@ pub(crate) fn publish(mut schema: Map<String, Value>, key: KeyParameter, policy:
     if let Value::Object(properties) = schema.entry("properties").or_insert_with(|| Value::Object(Map::new())) {
         properties.insert(key.name.into(), property(policy.idempotency_retention));
     }
-    if key.required {
-        if let Value::Array(required) = schema.entry("required").or_insert_with(|| json!([])) {
-            required.push(key.name.into());
-        }
+    if key.required
+        && let Value::Array(required) = schema.entry("required").or_insert_with(|| json!([]))
+    {
+        required.push(key.name.into());
     }
     schema
 }
@@ -71,7 +71,7 @@ fn property(retention: Duration) -> Value {
 fn in_words(time: Duration) -> String {
     const UNITS: [(u64, &str); 3] = [(86_400, "days"), (3_600, "hours"), (60, "minutes")];
     let seconds = time.as_secs();
-    match UNITS.into_iter().find(|(unit, _)| seconds >= *unit && seconds % unit == 0) {
+    match UNITS.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit)) {
         Some((unit, word)) => format!("{} {word}", seconds / unit),
         None => format!("{seconds} seconds"),
     }

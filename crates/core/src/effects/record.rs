@@ -119,7 +119,6 @@ impl EffectRecord {
 
     /// The owner is still at it. Also after the lease ran out, as long as nobody has taken the
     /// effect over.
-    #[must_use]
     pub fn renew(&mut self, token: &ClaimToken, lease: Lease) -> Change {
         if self.token != *token || !matches!(self.state, EffectState::Running { .. }) {
             return Change::TooLate;
@@ -130,7 +129,6 @@ impl EffectRecord {
     }
 
     /// A definite answer came, be it late. The first one stands.
-    #[must_use]
     pub fn settle(&mut self, token: &ClaimToken, answer: KeptAnswer, keep_until: Timestamp) -> Change {
         if self.token != *token || matches!(self.state, EffectState::Settled { .. }) {
             return Change::TooLate;
@@ -141,7 +139,6 @@ impl EffectRecord {
     }
 
     /// No definite answer will come.
-    #[must_use]
     pub fn doubt(&mut self, token: &ClaimToken, keep_until: Timestamp) -> Change {
         if self.token != *token || !matches!(self.state, EffectState::Running { .. }) {
             return Change::TooLate;
@@ -152,7 +149,6 @@ impl EffectRecord {
     }
 
     /// Whether the owner may forget the record, since nothing was sent or nothing took effect.
-    #[must_use]
     pub fn release(&self, token: &ClaimToken) -> Change {
         if self.token == *token && !matches!(self.state, EffectState::Settled { .. }) {
             Change::Made
@@ -162,7 +158,6 @@ impl EffectRecord {
     }
 
     /// Somebody else makes the call again: only out of doubt, and only who saw the last claim.
-    #[must_use]
     pub fn take_over(&mut self, from: &ClaimToken, to: &ClaimToken, lease: Lease, now: Timestamp) -> Change {
         if self.token != *from || self.standing(now) != Standing::InDoubt {
             return Change::TooLate;

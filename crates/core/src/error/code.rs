@@ -221,6 +221,8 @@ pub enum OwnCode {
     ClientLacksCapability,
     /// The tool works with something of its caller that the sign-in does not say.
     CallerLacksClaim,
+    /// The call needs a credential of the caller's own, which they have to enter first.
+    CredentialRequired,
     /// The idempotency key was used before, with other arguments.
     IdempotencyConflict,
     /// The idempotency key could not be claimed.
@@ -247,12 +249,13 @@ pub enum OwnCode {
 
 impl OwnCode {
     /// All of them, in the order of the reference.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::UnknownTool,
         Self::NotPermitted,
         Self::InvalidArguments,
         Self::ClientLacksCapability,
         Self::CallerLacksClaim,
+        Self::CredentialRequired,
         Self::IdempotencyConflict,
         Self::IdempotencyUnavailable,
         Self::EffectInDoubt,
@@ -275,6 +278,7 @@ impl OwnCode {
             Self::InvalidArguments => "invalid_arguments",
             Self::ClientLacksCapability => "client_lacks_capability",
             Self::CallerLacksClaim => "caller_lacks_claim",
+            Self::CredentialRequired => "credential_required",
             Self::IdempotencyConflict => "idempotency_conflict",
             Self::IdempotencyUnavailable => "idempotency_unavailable",
             Self::EffectInDoubt => "effect_in_doubt",
@@ -307,6 +311,7 @@ impl OwnCode {
             | Self::IdempotencyConflict
             | Self::EffectInDoubt
             | Self::AnswerNotKept
+            | Self::CredentialRequired
             | Self::Cancelled
             | Self::Internal => false,
         }
@@ -322,6 +327,7 @@ impl OwnCode {
             | Self::ClientLacksCapability
             | Self::IdempotencyConflict
             | Self::RateLimited
+            | Self::CredentialRequired
             | Self::Cancelled => Blame::Caller,
             Self::EffectInDoubt | Self::CircuitOpen => Blame::Upstream,
             Self::CallerLacksClaim
@@ -346,6 +352,9 @@ impl OwnCode {
             Self::ClientLacksCapability => "The tool needs a client that declared a capability which this one did not.",
             Self::CallerLacksClaim => {
                 "The tool works with something of its caller (`details.claim`) that this sign-in does not say, or says in another form."
+            }
+            Self::CredentialRequired => {
+                "The system behind is called with each teammate's own credential, and the caller's is missing or no longer good; `details.url` is where they enter it."
             }
             Self::IdempotencyConflict => "The idempotency key was used before, for a call with other arguments.",
             Self::IdempotencyUnavailable => "The idempotency key could not be written down, so nothing was sent.",
@@ -380,6 +389,9 @@ impl OwnCode {
             Self::InvalidArguments => "Mend the arguments that are named, and call again.",
             Self::ClientLacksCapability => "Do something else.",
             Self::CallerLacksClaim => "Do something else, and tell the person who called.",
+            Self::CredentialRequired => {
+                "Show the person who called the link in `details.url`. Call again when they have been there."
+            }
             Self::IdempotencyConflict => "Use a new key for a new effect, and the same arguments for the same one.",
             Self::IdempotencyUnavailable => "Call again with the same key after `retry_after_ms`.",
             Self::EffectInDoubt => {
@@ -405,6 +417,7 @@ impl OwnCode {
             Self::CallerLacksClaim => {
                 "What the identity provider puts into tokens; `from` and `type` of the parameter, `session` of the source."
             }
+            Self::CredentialRequired => "`bridgehead credentials list` shows who has entered what.",
             Self::ClientLacksCapability | Self::ShuttingDown | Self::Cancelled | Self::IdempotencyConflict => {
                 "Nothing, as a rule."
             }

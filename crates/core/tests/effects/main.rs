@@ -2,6 +2,15 @@
 //! a store that can fail, with replicas that die and a system behind that does as it is told. That no
 //! order of events breaks it is tried out in `model.rs`. What came of calls that take long is fetched in
 //! `outlast.rs`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "these are tests"
+)]
 
 mod doubt;
 mod key;

@@ -24,6 +24,9 @@ pub(super) const fn form(wrong_current: bool, fault: Option<PasswordFault>) -> P
 
 pub(super) async fn change(State(server): State<AuthorizationServer>, request: Request) -> Response {
     let visit = Visit::of(&request);
+    if server.provider.is_some() {
+        return server.fault(&visit, Fault::NotFound);
+    }
     let (session, posted) = match posted(&server, &visit, request).await {
         Ok(posted) => posted,
         Err(response) => return response,

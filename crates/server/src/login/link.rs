@@ -21,6 +21,9 @@ use crate::{
 
 pub(super) async fn form(State(server): State<AuthorizationServer>, request: Request) -> Response {
     let visit = Visit::of(&request);
+    if server.provider.is_some() {
+        return server.fault(&visit, Fault::NotFound);
+    }
     let query = body::pairs(request.uri().query().unwrap_or_default().as_bytes());
     let token = query.into_iter().find(|(name, _)| name == "token").map(|(_, token)| token).unwrap_or_default();
     match server.users.look_at_link(&token).await {
@@ -59,6 +62,9 @@ fn page(server: &AuthorizationServer, link: &OpenLink, token: String, typed: Typ
 
 pub(super) async fn choose_password(State(server): State<AuthorizationServer>, request: Request) -> Response {
     let visit = Visit::of(&request);
+    if server.provider.is_some() {
+        return server.fault(&visit, Fault::NotFound);
+    }
     let form = match PostedForm::read(&server, &visit, request).await {
         Ok(form) => form,
         Err(response) => return response,

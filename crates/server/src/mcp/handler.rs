@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bridgehead_core::{Call, Caller, Endpoint, RequestId, SignIn, permit};
+use bridgehead_core::{Call, CallError, Caller, Endpoint, Refusal, RequestId, SignIn, permit};
 use http::request::Parts;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -17,7 +17,7 @@ use rmcp::{
 };
 use serde_json::{Map, Value};
 
-use super::{convert, notify::ToClient};
+use super::{convert, elicit::Asking, notify::ToClient};
 
 /// Where in `_meta` of a call its idempotency key may stand, beside the arguments.
 const KEY_IN_META: &str = "bridgehead/idempotency_key";
@@ -49,7 +49,7 @@ fn caller(context: &RequestContext<RoleServer>) -> Result<(Arc<Caller>, RequestI
         .ok_or_else(|| ErrorData::internal_error("the request did not come through the gate", None))
 }
 
-fn is_2026(context: &RequestContext<RoleServer>) -> bool {
+pub(super) fn is_2026(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version().is_some_and(|version| version.as_str() >= ProtocolVersion::V_2026_07_28.as_str())
 }
 impl ServerHandler for Handler {
@@ -77,7 +77,10 @@ impl ServerHandler for Handler {
         let tools = catalog
             .entries()
             .iter()
-            .filter(|entry| matches!(caller.sign_in, SignIn::OAuth { .. }) || permit(&caller, &entry.tool).is_ok())
+            .filter(|entry| {
+                matches!(caller.sign_in, SignIn::OAuth { .. } | SignIn::ForeignOAuth { .. })
+                    || permit(&caller, &entry.tool).is_ok()
+            })
             .map(|entry| convert::tool(&entry.tool));
         let mut list = ListToolsResult::with_all_items(tools.collect());
         if is_2026(&context) {
@@ -88,6 +91,7 @@ impl ServerHandler for Handler {
                 | SignIn::UpstreamKey
                 | SignIn::Headers
                 | SignIn::OAuth { .. }
+                | SignIn::ForeignOAuth { .. }
                 | SignIn::Local => CacheScope::Private,
             });
         }
@@ -105,6 +109,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let (caller, request_id) = caller(&context)?;
+        let asking = Asking::of(&request, &context);
         let mut call =
             Call::new(request_id.clone(), caller, request.name.as_ref(), request.arguments.unwrap_or_default());
         call.idempotency_key = match context.meta.get(KEY_IN_META) {
@@ -120,6 +125,9 @@ impl ServerHandler for Handler {
         call.notify = Arc::new(ToClient::new(&context));
         let result = match self.endpoint.pipeline.run(&self.endpoint.catalog(), call).await {
             Ok(outcome) => Ok(convert::result(outcome)),
+            Err(CallError::Refused(Refusal::CredentialRequired(required))) if asking != Asking::Nothing => {
+                return asking.for_credential(&required, &request_id);
+            }
             Err(error) => convert::failure(&error, request_id.as_str()),
         };
         result.map(CallToolResponse::from)
@@ -181,7 +189,7 @@ impl ServerHandler for Handler {
     }
 }
 
-fn capabilities(context: &RequestContext<RoleServer>) -> Map<String, Value> {
+pub(super) fn capabilities(context: &RequestContext<RoleServer>) -> Map<String, Value> {
     match context.client_capabilities().and_then(|capabilities| serde_json::to_value(capabilities).ok()) {
         Some(Value::Object(capabilities)) => capabilities,
         _ => Map::new(),

@@ -30,6 +30,9 @@ pub(crate) struct Envelope {
     pub(crate) method: Option<String>,
     /// `params.name` of `tools/call`.
     pub(crate) tool: Option<String>,
+    /// Whether an `initialize` declares that its client can lead a person to a URL (MCP 2025-11-25,
+    /// `elicitation.url`).
+    pub(crate) opens_urls: bool,
 }
 
 /// Why a body is no message.
@@ -79,7 +82,9 @@ impl Envelope {
             .then(|| value.pointer("/params/name").and_then(Value::as_str).map(str::to_owned))
             .flatten();
         let id = value.get("id").filter(|id| id.is_string() || id.is_number()).cloned();
-        Self { id, method, tool }
+        let opens_urls = method.as_deref() == Some("initialize")
+            && value.pointer("/params/capabilities/elicitation/url").is_some_and(Value::is_object);
+        Self { id, method, tool, opens_urls }
     }
 }
 

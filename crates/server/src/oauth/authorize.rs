@@ -12,13 +12,14 @@ use bridgehead_auth::{
     trace::{Fact, Step},
 };
 use bridgehead_core::Secret;
-use url::{Url, form_urlencoded};
+use url::Url;
 
 use super::{AuthorizationServer, client_view};
 use crate::{
+    account,
     browser::{self, Visit},
     http::body,
-    pages::{Consent, Destination, Fault, LocalPath, OptionalScope, View, paths},
+    pages::{Consent, Destination, Fault, LocalPath, OptionalScope, View},
 };
 
 /// The path of the endpoint.
@@ -37,7 +38,7 @@ pub(super) async fn authorize(State(server): State<AuthorizationServer>, request
     let event = TraceEvent::done(Step::Authorize).redirect(asked.redirect_uri()).query(&query);
     visit.traced(&server).record(about(event, &asked));
     match server.session(&visit).await {
-        Ok(Some(session)) => consent_page(&server, &visit, &session, &asked, query),
+        Ok(Some(session)) => consent_page(&server, &visit, &session, &asked, query).await,
         Ok(None) => browser::see_other(&sign_in_first(&query)),
         Err(response) => response,
     }
@@ -74,7 +75,7 @@ pub(super) fn refused(server: &AuthorizationServer, visit: &Visit, query: &str, 
     server.fault(visit, fault)
 }
 
-fn consent_page(
+async fn consent_page(
     server: &AuthorizationServer,
     visit: &Visit,
     session: &Session,
@@ -89,7 +90,9 @@ fn consent_page(
         );
         return server.fault(visit, Fault::BadRequest { detail });
     }
+    let missing = account::missing(server, session, &again(&query)).await;
     let page = Consent {
+        missing,
         site: server.site.clone(),
         client: client_view::client(asked.client()),
         destination: client_view::destination(asked),
@@ -108,8 +111,7 @@ fn consent_page(
 
 /// The sign-in page, from which a teammate comes back to their request.
 pub(super) fn sign_in_first(query: &str) -> LocalPath {
-    let next: String = form_urlencoded::byte_serialize(format!("{AUTHORIZE}?{query}").as_bytes()).collect();
-    browser::local(&format!("{}?next={next}", paths::SIGN_IN))
+    browser::sign_in_first(&again(query))
 }
 
 /// The request itself, as a path here.

@@ -1,6 +1,12 @@
 //! The documents under `/.well-known/` by which clients find everything: of the authorization server
 //! (RFC 8414, and under the name that OpenID Connect has for it) and of the endpoint (RFC 9728), each
 //! at its root, with the endpoint's path inserted (§3.1 of both) and appended, as older clients ask.
+//!
+//! Where the authorization server is not ours, only the endpoint has a document: a copy of the issuer's
+//! under our name would not be the issuer's (RFC 8414 §3.3), and its absence sends clients to the
+//! endpoint's, which names the issuer.
+
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -8,7 +14,7 @@ use axum::{
     response::Response,
     routing::get,
 };
-use bridgehead_auth::{TraceEvent, trace::Step};
+use bridgehead_auth::{ResourceServer, TraceEvent, trace::Step};
 use http::StatusCode;
 
 use super::{AuthorizationServer, answer};
@@ -32,6 +38,12 @@ pub(super) fn routes(path: &str) -> Router<AuthorizationServer> {
     router
 }
 
+/// All places of the endpoint's document, where the authorization server is not ours.
+pub(super) fn resource_routes(path: &str) -> Router<Arc<ResourceServer>> {
+    let places = places(PROTECTED_RESOURCE, path);
+    places.iter().fold(Router::new(), |router, place| router.route(place, get(foreign_resource)))
+}
+
 /// At the root, inserted before the path in both its spellings, and behind the path.
 fn places(name: &str, path: &str) -> [String; 4] {
     [name.to_owned(), format!("{name}{path}"), format!("{name}{path}/"), format!("{path}{name}")]
@@ -48,6 +60,10 @@ async fn protected_resource(State(server): State<AuthorizationServer>, request: 
         Some(metadata) => answer::good(StatusCode::OK, &metadata),
         None => refuse(RequestRefusal::NotFound, "There is no such endpoint."),
     }
+}
+
+async fn foreign_resource(State(resource): State<Arc<ResourceServer>>) -> Response {
+    answer::good(StatusCode::OK, &resource.protected_resource_metadata())
 }
 
 fn note(server: &AuthorizationServer, request: &Request) {

@@ -6,7 +6,8 @@ use http::StatusCode;
 use jiff::Timestamp;
 
 use super::{
-    Client, ClientName, Destination, Identity, PasswordFault, Site, View, Wait, moment, password, paths, scopes,
+    Client, ClientName, Destination, Identity, LocalPath, PasswordFault, Site, View, Wait, moment, password, paths,
+    scopes,
 };
 
 /// The page at [`paths::ACCOUNT`].
@@ -23,6 +24,8 @@ pub struct Account {
     pub csrf: Secret,
     /// What they have connected, newest first.
     pub connections: Vec<Connection>,
+    /// What they enter or connect for systems behind, by vault.
+    pub credentials: Vec<CredentialLine>,
     /// Their API keys; `None` where the server takes none that are issued here.
     pub keys: Option<ApiKeys>,
     /// The form for another password; `None` where they sign in elsewhere.
@@ -46,6 +49,31 @@ pub struct Connection {
     pub connected_at: Timestamp,
     /// When it last got a token or called.
     pub last_used_at: Option<Timestamp>,
+}
+
+/// What they enter or connect for one system behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialLine {
+    /// What people call the system.
+    pub title: String,
+    /// The page about it.
+    pub page: LocalPath,
+    /// How it stands.
+    pub state: CredentialState,
+}
+
+/// How a credential for a system behind stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialState {
+    /// There is none.
+    Missing,
+    /// It is there, as far as is known.
+    Good {
+        /// When it was entered or connected.
+        since: Timestamp,
+    },
+    /// It has to be entered anew: it was not accepted, or cannot be read any more.
+    NotGood,
 }
 
 /// Their API keys, and the form for another.

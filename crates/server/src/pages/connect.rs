@@ -3,6 +3,7 @@
 
 use askama::Template;
 use bridgehead_core::Effect;
+use bridgehead_lint::Grade;
 
 use super::{
     Site, View,
@@ -33,6 +34,8 @@ pub struct Connect {
     pub ways_in: Vec<WayIn>,
     /// Whether people have accounts here, at [`paths::ACCOUNT`].
     pub accounts: bool,
+    /// Whether they can make API keys for themselves there.
+    pub own_keys: bool,
     /// The tools, where the reader may see them.
     pub tools: Option<Vec<ToolLine>>,
 }
@@ -74,7 +77,22 @@ pub enum WayIn {
     ForeignOAuth {
         /// Its issuer URL.
         issuer: String,
+        /// How clients get to be known there.
+        registration: ForeignRegistration,
+        /// The scopes that it has to know, with blanks between them.
+        scopes: String,
     },
+}
+
+/// How clients get to be known to an authorization server that is not ours, as far as it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForeignRegistration {
+    /// They register themselves.
+    ByThemselves,
+    /// An administrator there registers each.
+    ByHand,
+    /// It could not be asked.
+    Unknown,
 }
 
 /// Who gave a teammate what they enter.
@@ -106,6 +124,8 @@ pub struct ToolLine {
     pub description: String,
     /// What it does to the world.
     pub effect: Effect,
+    /// How well it is described for an agent.
+    pub grade: Grade,
 }
 
 /// What to enter in Duvo for one way to sign in, beside name and URL.
@@ -128,7 +148,7 @@ impl Connect {
         if self.ways_in.is_empty() {
             return vec![DuvoEntry::new("None", "Enters nothing. Whoever can reach the address may use every tool.")];
         }
-        self.ways_in.iter().map(|way| DuvoEntry::of(way, self.accounts)).collect()
+        self.ways_in.iter().map(|way| DuvoEntry::of(way, self.own_keys)).collect()
     }
 
     fn guides(&self) -> Vec<Guide> {
@@ -156,12 +176,11 @@ impl DuvoEntry {
         self.with(ADMINISTRATOR_RUNS, format!("bridgehead keys create --for alice@example.com{header}"))
     }
 
-    /// `accounts`: teammates can make keys of their own.
-    fn of(way: &WayIn, accounts: bool) -> Self {
+    fn of(way: &WayIn, own_keys: bool) -> Self {
         match way {
             WayIn::ApiKey { header, from } => {
                 let each = match from {
-                    ValuesFrom::Here if accounts => "Enters a key of their own, which they make in their account here.",
+                    ValuesFrom::Here if own_keys => "Enters a key of their own, which they make in their account here.",
                     ValuesFrom::Here => "Enters their own key.",
                     ValuesFrom::SystemBehind => "Enters their own key of the system behind this server.",
                 };
@@ -169,7 +188,7 @@ impl DuvoEntry {
                     None => Self::new("API key", each),
                     Some(header) => Self::new("Custom headers", each).with("Header", header),
                 };
-                if *from == ValuesFrom::Here && !accounts { entry.with_key_for(None) } else { entry }
+                if *from == ValuesFrom::Here && !own_keys { entry.with_key_for(None) } else { entry }
             }
             WayIn::Headers { required, optional, from } => {
                 let each = match from {
@@ -193,18 +212,36 @@ impl DuvoEntry {
                 "Enters the client id and the secret that this prints, signs in here and presses Allow.",
             )
             .with(ADMINISTRATOR_RUNS, "bridgehead clients add --preset duvo"),
-            WayIn::ForeignOAuth { issuer } => {
-                let entry = Self::new(
-                    "OAuth, with a client id and a secret",
-                    "Enters the client id and the secret, and signs in there.",
-                )
-                .with("Sign-in by", issuer)
-                .with("Redirect URI", DUVO_REDIRECT);
-                let before = "Before that, an administrator registers a client with the service that does the \
-                              sign-in, with this redirect URI, and hands out its id and secret.";
-                Self { before: Some(before), ..entry }
-            }
+            WayIn::ForeignOAuth { issuer, registration, scopes } => Self::of_foreign(issuer, *registration, scopes),
         }
+    }
+
+    fn of_foreign(issuer: &str, registration: ForeignRegistration, scopes: &str) -> Self {
+        let (authentication, each) = match registration {
+            ForeignRegistration::ByThemselves => {
+                ("OAuth, found automatically", "Signs in there. No client id and no secret is needed.")
+            }
+            ForeignRegistration::ByHand | ForeignRegistration::Unknown => {
+                ("OAuth, with a client id and a secret", "Enters the client id and the secret, and signs in there.")
+            }
+        };
+        let entry = Self::new(authentication, each).with("Sign-in by", issuer);
+        let before = match registration {
+            ForeignRegistration::ByThemselves => return entry,
+            ForeignRegistration::ByHand => {
+                "Before that, an administrator registers a client with the service that does the sign-in, with this \
+                 redirect URI and these scopes, and hands out its id and secret: applications cannot register there by \
+                 themselves. They could here, if this server stood in front of it: in its configuration, \
+                 issuer = \"builtin\" with login = { issuer = … }."
+            }
+            ForeignRegistration::Unknown => {
+                "The service that does the sign-in cannot be asked at the moment. Unless applications can register \
+                 there by themselves, an administrator registers a client there before, with this redirect URI and these \
+                 scopes, and hands out its id and secret."
+            }
+        };
+        let entry = entry.with("Redirect URI", DUVO_REDIRECT).with("Scopes", scopes);
+        Self { before: Some(before), ..entry }
     }
 }
 

@@ -25,10 +25,21 @@ pub struct Consent {
     pub other_user: LocalPath,
     /// What they may grant beside reading, in the order it is shown.
     pub optional: Vec<OptionalScope>,
+    /// What they have not entered or connected yet for systems behind.
+    pub missing: Vec<MissingCredential>,
     /// The authorization request's query, as it came; the form hands it back.
     pub query: String,
     /// The form's token.
     pub csrf: Secret,
+}
+
+/// Something that calls in the teammate's name will need, and that is not there yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingCredential {
+    /// What people call the system behind.
+    pub title: String,
+    /// The page on which it is entered, from which they come back here.
+    pub page: LocalPath,
 }
 
 /// A scope that the teammate may leave out.

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{ClientRegistration, Connect, WayIn};
+use super::{ClientRegistration, Connect, ForeignRegistration, WayIn};
 
 /// What to do in one client.
 pub(super) struct Guide {
@@ -67,8 +67,10 @@ impl<'a> Doors<'a> {
             url: &connect.endpoint_url,
             open: ways.is_empty(),
             oauth: ways.iter().any(|way| matches!(way, WayIn::OAuth { .. } | WayIn::ForeignOAuth { .. })),
-            needs_client_id: ways.iter().any(|way| {
-                matches!(way, WayIn::ForeignOAuth { .. } | WayIn::OAuth { registration: ClientRegistration::Closed })
+            needs_client_id: ways.iter().any(|way| match way {
+                WayIn::OAuth { registration } => *registration == ClientRegistration::Closed,
+                WayIn::ForeignOAuth { registration, .. } => *registration != ForeignRegistration::ByThemselves,
+                WayIn::ApiKey { .. } | WayIn::Headers { .. } => false,
             }),
             headers: ways.iter().map(headers).find(|headers| !headers.is_empty()).unwrap_or_default(),
         }
@@ -308,6 +310,7 @@ mod tests {
             reach: Reach::Public,
             ways_in,
             accounts: false,
+            own_keys: false,
             tools: None,
         }
     }

@@ -2,14 +2,17 @@
 //! browser. Never part of a shipped server.
 
 use bridgehead_core::{Effect, Secret};
+use bridgehead_lint::Grade;
 use jiff::Timestamp;
 use url::Url;
 
 use super::{
     Account, AccountNotice, Answer, ApiKey, ApiKeys, Client, ClientName, ClientRegistration, Connect, Connection,
-    Consent, Destination, Fault, FaultPage, GoBack, Identity, KeyFault, KeyState, LinkGone, LinkPurpose, LinkState,
-    LocalPath, NewApiKey, OptionalScope, Page, PasswordChange, PasswordFault, Reach, SetPassword, SignIn, SignInFault,
-    SignInNotice, Site, ToolLine, ValuesFrom, View, Wait, WayIn,
+    Consent, Credential, CredentialForm, CredentialLine, CredentialNotice, CredentialState, Destination, Fault,
+    FaultPage, ForeignRegistration, FormField, GoBack, Identity, KeyFault, KeyState, LinkGone, LinkPurpose, LinkState,
+    LocalPath, MissingCredential, NewApiKey, NotConnected, NotSignedIn, NotSignedInBecause, OptionalScope, Page,
+    PasswordChange, PasswordFault, Reach, SetPassword, SignIn, SignInElsewhere, SignInFault, SignInNotice, SignedOut,
+    Site, StoredCredential, ToolLine, ValuesFrom, View, Wait, WayIn,
 };
 
 /// A page by its name, which is one of file names: lower-case letters, digits and `-`.
@@ -43,12 +46,14 @@ pub fn all() -> Vec<Sample> {
 pub(super) fn of(texts: &Texts) -> Vec<Sample> {
     let mut samples = Samples { texts, list: Vec::new() };
     samples.sign_in();
+    samples.sign_in_elsewhere();
     samples.passwords();
     samples.consent();
     samples.go_back();
     samples.faults();
     samples.account();
     samples.new_key();
+    samples.credential();
     samples.connect();
     samples.list
 }
@@ -102,6 +107,53 @@ impl Samples<'_> {
         self.add("sign-in-session-ended", &SignIn { notice: Some(SignInNotice::SessionEnded), ..connecting });
     }
 
+    fn sign_in_elsewhere(&mut self) {
+        let plain = SignInElsewhere {
+            site: self.site(),
+            host: self.text("login.example.com"),
+            next: LocalPath::account(),
+            connecting: None,
+            notice: None,
+        };
+        let connecting = SignInElsewhere {
+            next: self.path("/oauth/authorize?client_id=bhi_7Kq2&scope=tools%3Aread&state=x"),
+            connecting: Some((self.client(Identity::SelfRegistered), duvo())),
+            ..plain.clone()
+        };
+        self.add("elsewhere", &plain);
+        self.add("elsewhere-signed-out", &SignInElsewhere { notice: Some(SignInNotice::SignedOut), ..plain });
+        self.add("elsewhere-connecting", &connecting);
+        let ended = SignInElsewhere { notice: Some(SignInNotice::SessionEnded), ..connecting };
+        self.add("elsewhere-session-ended", &ended);
+        let address = self.text("alice@example.org");
+        let refusals = [
+            ("other-domain", NotSignedInBecause::OtherDomain { address: address.clone() }),
+            ("no-group", NotSignedInBecause::NoGroup { address: address.clone() }),
+            ("mail-not-verified", NotSignedInBecause::MailNotVerified { address }),
+            ("no-mail", NotSignedInBecause::NoMail),
+            ("address-taken", NotSignedInBecause::AddressTaken),
+            ("disabled", NotSignedInBecause::Disabled),
+            ("cancelled", NotSignedInBecause::Cancelled),
+            ("late", NotSignedInBecause::Late),
+            ("not-of-this-browser", NotSignedInBecause::NotOfThisBrowser),
+            ("down", NotSignedInBecause::Down),
+            ("refused", NotSignedInBecause::Refused { code: self.text("temporarily_unavailable") }),
+            ("answer", NotSignedInBecause::Answer),
+        ];
+        for (name, why) in refusals {
+            let view = NotSignedIn {
+                site: self.site(),
+                host: self.text("login.example.com"),
+                why,
+                next: self.path("/oauth/authorize?client_id=bhi_7Kq2&state=x"),
+                request_id: Some(self.text("4bf92f3577b34da6a3ce929d0e0e4736")),
+            };
+            self.add(&format!("not-signed-in-{name}"), &view);
+        }
+        let there = url("https://login.example.com/end?client_id=bridgehead&id_token_hint=eyJ");
+        self.add("signed-out-elsewhere", &SignedOut { site: self.site(), host: self.text("login.example.com"), there });
+    }
+
     fn passwords(&mut self) {
         let invitation = SetPassword {
             site: self.site(),
@@ -141,6 +193,7 @@ impl Samples<'_> {
             user: self.text("alice@example.com"),
             other_user: self.path("/login?next=%2Foauth%2Fauthorize%3Fclient_id%3Dbhi_7Kq2"),
             optional: vec![OptionalScope { scope: "tools:write".to_owned(), ticked: true }],
+            missing: Vec::new(),
             query: self.text("client_id=bhi_7Kq2&response_type=code&scope=tools%3Aread+tools%3Awrite"),
             csrf: self.secret("c2FtcGxlLXRva2Vu"),
         };
@@ -159,6 +212,18 @@ impl Samples<'_> {
         self.add("consent-app", &Consent { destination: app, ..usual.clone() });
         self.add("consent-look-alike", &Consent { destination: lookalike, ..usual.clone() });
         self.add("consent-own-scopes", &Consent { optional: own, ..usual.clone() });
+        let next = "next=%2Foauth%2Fauthorize%3Fclient_id%3Dbhi_7Kq2";
+        let missing = vec![
+            MissingCredential {
+                title: self.text("the CRM"),
+                page: self.path(&format!("/account/credentials/crm?{next}")),
+            },
+            MissingCredential {
+                title: self.text("the parcel service"),
+                page: self.path(&format!("/account/credentials/parcels?{next}")),
+            },
+        ];
+        self.add("consent-missing-credentials", &Consent { missing, ..usual.clone() });
         let known = self.client(Identity::Preregistered);
         self.add("consent-read-only", &Consent { client: known, optional: Vec::new(), ..usual });
     }
@@ -230,12 +295,18 @@ impl Samples<'_> {
             user: self.text("alice@example.com"),
             csrf: self.secret("c2FtcGxlLXRva2Vu"),
             connections,
+            credentials: vec![
+                self.credential_line("the CRM", CredentialState::Good { since: at(1) }),
+                self.credential_line("the parcel service", CredentialState::Missing),
+                self.credential_line("the ERP", CredentialState::NotGood),
+            ],
             keys: Some(ApiKeys { keys: vec![key, expired, revoked], label: String::new(), fault: None }),
             password: Some(PasswordChange { least_characters: 12, wrong_current: false, fault: None }),
             notice: None,
         };
         let empty = Account {
             connections: Vec::new(),
+            credentials: Vec::new(),
             keys: Some(ApiKeys { keys: Vec::new(), label: String::new(), fault: None }),
             ..full.clone()
         };
@@ -257,7 +328,8 @@ impl Samples<'_> {
             }),
             ..full.clone()
         };
-        let short = Account { connections: Vec::new(), keys: None, password: None, ..full.clone() };
+        let short =
+            Account { connections: Vec::new(), credentials: Vec::new(), keys: None, password: None, ..full.clone() };
         self.add("account", &full);
         self.add("account-empty", &empty);
         self.add("account-key-fault", &faulty);
@@ -288,6 +360,48 @@ impl Samples<'_> {
         self.add("new-key-forever", &forever);
     }
 
+    fn credential_line(&self, title: &str, state: CredentialState) -> CredentialLine {
+        CredentialLine { title: self.text(title), page: self.path("/account/credentials/crm"), state }
+    }
+
+    fn credential(&mut self) {
+        let field = |name: &str, label: &str| FormField { name: name.to_owned(), label: label.to_owned(), fault: None };
+        let empty = Credential {
+            site: self.site(),
+            user: self.text("alice@example.com"),
+            other_user: self.path("/login?next=%2Faccount%2Fcredentials%2Fcrm"),
+            title: self.text("the CRM"),
+            page: self.path("/account/credentials/crm"),
+            form: CredentialForm::Fields(vec![field("api_key", &self.text("Your CRM key"))]),
+            stored: None,
+            csrf: self.secret("c2FtcGxlLXRva2Vu"),
+            next: None,
+            notice: None,
+        };
+        let good = StoredCredential { since: at(1), refused_at: None, is_usable: true };
+        let next = Some(self.path("/oauth/authorize?client_id=bhi_7Kq2&state=x"));
+        let wrong = FormField { fault: Some("Fill this in."), ..field("tenant", &self.text("Your tenant")) };
+        let two = CredentialForm::Fields(vec![field("api_key", &self.text("Your CRM key")), wrong]);
+        let saved = Credential { stored: Some(good), notice: Some(CredentialNotice::Saved), ..empty.clone() };
+        let connect = Credential { form: CredentialForm::Connect, ..empty.clone() };
+        self.add("credential", &empty);
+        self.add("credential-stored", &Credential { stored: Some(good), ..empty.clone() });
+        self.add("credential-fault", &Credential { form: two, ..empty.clone() });
+        self.add("credential-saved", &saved);
+        self.add("credential-saved-connecting", &Credential { next: next.clone(), ..saved.clone() });
+        self.add("credential-removed", &Credential { notice: Some(CredentialNotice::Removed), ..empty.clone() });
+        let refused = StoredCredential { refused_at: Some(at(2)), ..good };
+        self.add("credential-refused", &Credential { stored: Some(refused), ..empty.clone() });
+        let unusable = StoredCredential { is_usable: false, ..good };
+        self.add("credential-unusable", &Credential { stored: Some(unusable), ..empty });
+        self.add("credential-connect", &Credential { next, ..connect.clone() });
+        self.add("credential-connected", &Credential { form: CredentialForm::Connect, ..saved });
+        for why in NotConnected::ALL {
+            let notice = Some(CredentialNotice::NotConnected(why));
+            self.add(&format!("credential-{}", why.as_str()), &Credential { notice, ..connect.clone() });
+        }
+    }
+
     fn connection(
         &self,
         grant: &str,
@@ -314,10 +428,14 @@ impl Samples<'_> {
             reach: Reach::Public,
             ways_in: vec![WayIn::OAuth { registration: ClientRegistration::Open }],
             accounts: true,
+            own_keys: true,
             tools: None,
         };
         let closed = vec![WayIn::OAuth { registration: ClientRegistration::Closed }];
-        let foreign = vec![WayIn::ForeignOAuth { issuer: self.text("https://login.example.com/realms/staff") }];
+        let (issuer, scopes) =
+            (self.text("https://login.example.com/realms/staff"), self.text("tools:read tools:write"));
+        let foreign =
+            |registration| vec![WayIn::ForeignOAuth { issuer: issuer.clone(), registration, scopes: scopes.clone() }];
         let key = vec![WayIn::ApiKey { header: None, from: ValuesFrom::Here }];
         let headers = WayIn::Headers {
             required: vec![self.text("X-Api-Key"), self.text("X-Tenant")],
@@ -332,25 +450,41 @@ impl Samples<'_> {
         }];
         let both = vec![WayIn::OAuth { registration: ClientRegistration::Open }, header_key, headers];
         let tools = vec![
-            self.tool("find_stock", Some("Find stock"), Effect::Read),
-            self.tool("create_purchase_order", None, Effect::Write),
-            self.tool("adjust_stock", Some("Adjust stock"), Effect::Destructive),
+            self.tool("find_stock", Some("Find stock"), Effect::Read, Grade::A),
+            self.tool("create_purchase_order", None, Effect::Write, Grade::C),
+            self.tool("adjust_stock", Some("Adjust stock"), Effect::Destructive, Grade::F),
         ];
-        let key_page = Connect { ways_in: key, accounts: false, ..oauth.clone() };
+        let key_page = Connect { ways_in: key, accounts: false, own_keys: false, ..oauth.clone() };
         self.add("connect-oauth", &oauth);
         self.add("connect-oauth-closed", &Connect { ways_in: closed, ..oauth.clone() });
-        self.add("connect-oauth-foreign", &Connect { ways_in: foreign, accounts: false, ..oauth.clone() });
+        for (name, registration) in [
+            ("connect-oauth-foreign", ForeignRegistration::ByHand),
+            ("connect-oauth-foreign-open", ForeignRegistration::ByThemselves),
+            ("connect-oauth-foreign-down", ForeignRegistration::Unknown),
+        ] {
+            self.add(
+                name,
+                &Connect { ways_in: foreign(registration), accounts: false, own_keys: false, ..oauth.clone() },
+            );
+        }
         self.add("connect-side-by-side", &Connect { ways_in: both, tools: Some(tools.clone()), ..oauth.clone() });
         self.add("connect-key", &key_page);
-        self.add("connect-key-of-account", &Connect { accounts: true, ..key_page.clone() });
+        self.add("connect-key-of-account", &Connect { accounts: true, own_keys: true, ..key_page.clone() });
         self.add("connect-header-keys", &Connect { ways_in: header_keys, ..key_page.clone() });
         let local = self.text("http://127.0.0.1:8080/mcp");
         self.add("connect-local", &Connect { endpoint_url: local, reach: Reach::Local, ..key_page });
-        let open = Connect { ways_in: Vec::new(), instructions: None, accounts: false, tools: Some(tools), ..oauth };
+        let open = Connect {
+            ways_in: Vec::new(),
+            instructions: None,
+            accounts: false,
+            own_keys: false,
+            tools: Some(tools),
+            ..oauth
+        };
         self.add("connect-open", &open);
     }
 
-    fn tool(&self, name: &str, title: Option<&str>, effect: Effect) -> ToolLine {
+    fn tool(&self, name: &str, title: Option<&str>, effect: Effect, grade: Grade) -> ToolLine {
         ToolLine {
             name: name.to_owned(),
             title: title.map(|title| self.text(title)),
@@ -359,6 +493,7 @@ impl Samples<'_> {
                  at most 200 rows.",
             ),
             effect,
+            grade,
         }
     }
 }
@@ -372,6 +507,10 @@ fn longest() -> Sample {
         user: format!("{}@example.com", "alice".repeat(40)),
         other_user: path("/login"),
         optional: vec![OptionalScope { scope: "x".repeat(120), ticked: false }],
+        missing: vec![MissingCredential {
+            title: "CustomerRelationship".repeat(10),
+            page: path("/account/credentials/crm"),
+        }],
         query: String::new(),
         csrf: Secret::new(String::new()),
     };

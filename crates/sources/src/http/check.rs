@@ -36,7 +36,8 @@ pub(super) fn plans(settings: &HttpSettings) -> (Vec<Plan>, Vec<SourceFault>) {
         super::Credential::Fixed(presentations) => {
             presentations.iter().filter_map(|p| place_header(&p.place)).collect()
         }
-        _ => Vec::new(),
+        super::Credential::Vault(vault) => vault.places().filter_map(place_header).collect(),
+        super::Credential::None | super::Credential::FromCaller => Vec::new(),
     };
     for tool in &settings.tools {
         let before = faults.len();

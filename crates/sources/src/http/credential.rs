@@ -1,12 +1,18 @@
 //! What is presented to the system behind, and what never is.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bridgehead_core::{CallError, Caller, Secret, SignIn, UpstreamCode, UpstreamFailure};
+use bridgehead_core::{
+    CallError, Caller, CallerCredential, CallerCredentials, Secret, SignIn, UpstreamCode, UpstreamFailure,
+};
 use bridgehead_outbound::Request;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::Value;
 
 use super::encode::encode;
+
+mod vault;
+
+pub use vault::{VaultCredential, VaultPlaces, VaultPresentation};
 
 /// What is presented to a system behind.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +25,8 @@ pub enum Credential {
     /// What the caller handed over for the system behind
     /// ([`Caller::presented`](bridgehead_core::Caller)): never a key that Bridgehead issued.
     FromCaller,
+    /// What the caller entered or connected once ([`CallerCredentials`]).
+    Vault(VaultCredential),
 }
 
 /// One secret and where it stands in a request.
@@ -46,16 +54,37 @@ impl Credential {
     pub(crate) const fn is_per_caller(&self) -> bool {
         match self {
             Self::None | Self::Fixed(_) => false,
-            Self::FromCaller => true,
+            Self::FromCaller | Self::Vault(_) => true,
         }
     }
 
-    /// Puts the credential into a request, in the place of headers of the same name. Returns what
-    /// takes it out of texts again.
+    /// What the caller has in the vault; `None` where the credential is in none.
+    ///
+    /// # Errors
+    /// As [`CallerCredentials::credential`].
+    pub(crate) async fn held(
+        &self,
+        caller: &Caller,
+        credentials: &dyn CallerCredentials,
+    ) -> Result<Option<CallerCredential>, CallError> {
+        match self {
+            Self::Vault(credential) => credentials.credential(&credential.vault, caller).await.map(Some),
+            Self::None | Self::Fixed(_) | Self::FromCaller => Ok(None),
+        }
+    }
+
+    /// Puts the credential into a request, in the place of headers of the same name: where it is in a
+    /// vault, what is `held` there. Returns what takes it out of texts again.
     ///
     /// # Errors
     /// The caller handed nothing over, or something that no header may have; nothing is sent then.
-    pub(crate) fn apply(&self, source: &str, caller: &Caller, request: &mut Request) -> Result<Redactor, CallError> {
+    pub(crate) fn apply(
+        &self,
+        source: &str,
+        caller: &Caller,
+        held: Option<&CallerCredential>,
+        request: &mut Request,
+    ) -> Result<Redactor, CallError> {
         let mut redactor = Redactor::default();
         match self {
             Self::None => {}
@@ -71,6 +100,7 @@ impl Credential {
                     })?;
                 }
             }
+            Self::Vault(credential) => credential.apply(source, held, request, &mut redactor)?,
             Self::FromCaller => {
                 if caller.presented.is_empty() && !matches!(caller.sign_in, SignIn::Headers | SignIn::UpstreamKey) {
                     let message = format!(

@@ -3,15 +3,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bridgehead_core::{Call, CallError, Clock, Effect, Outcome, Secret, UpstreamCode, UpstreamFailure};
-use bridgehead_outbound::{Client, Configured, Request};
+use bridgehead_core::{
+    Call, CallError, CallerCredential, CallerCredentials, Clock, Effect, Freshness, NoVaults, Outcome, Refusal, Secret,
+    UpstreamCode, UpstreamFailure,
+};
+use bridgehead_outbound::{Client, Configured, Received, Request};
 use http::{HeaderName, StatusCode};
 
 use super::{
     answer::AnswerShape,
-    credential::Credential,
+    credential::{Credential, Redactor},
     failure::{self, Context},
     freshness,
+    problem::Problem,
 };
 
 /// How much longer than its deadline a call with effects may wait for its answer: nobody waits for
@@ -30,55 +34,126 @@ pub(crate) struct Exchange {
     pub(crate) client: Client<Configured>,
     /// For `retry-after` and deadlines.
     pub(crate) clock: Arc<dyn Clock>,
+    /// Where callers' own credentials are asked for.
+    pub(crate) credentials: Arc<dyn CallerCredentials>,
+}
+
+/// An answer that was read, and what takes out of it what was presented.
+struct Answered {
+    received: Received,
+    redactor: Redactor,
+    freshness: Freshness,
+    /// It says that the answer which the call has validators of is still good.
+    is_good: bool,
 }
 
 impl Exchange {
+    /// For credentials that are in no vault.
+    pub(crate) fn new(
+        source: String,
+        credential: Credential,
+        secrets: Vec<Secret>,
+        client: Client<Configured>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { source, credential, secrets, client, clock, credentials: Arc::new(NoVaults) }
+    }
+
     /// Puts the credential and the call's key for the system behind in, sends the request, reads the
     /// answer.
     ///
     /// `effect` is the tool's: it decides whether a failure may be retried. Time-outs follow the
     /// call's deadline. Where the call has validators and the method allows it, it asks whether that
-    /// answer is still good.
+    /// answer is still good. A caller's own credential that is not accepted is renewed, where it can be;
+    /// a read is then sent once more.
     ///
     /// # Errors
-    /// [`CallError::Upstream`] for everything that is not a success (2xx) that can be read. What
-    /// was presented is nowhere in message, details and cause.
+    /// [`CallError::Upstream`] for everything that is not a success (2xx) that can be read, and
+    /// [`Refusal::CredentialRequired`] where the caller has to bring another credential. What was
+    /// presented is nowhere in message, details and cause.
     pub(crate) async fn run(
         &self,
-        mut request: Request,
+        request: Request,
         effect: Effect,
         shape: AnswerShape,
         call: &Call,
     ) -> Result<Outcome, CallError> {
-        let mut redactor = self.credential.apply(&self.source, &call.caller, &mut request)?;
+        let held = self.credential.held(&call.caller, &*self.credentials).await?;
+        let mut answered = self.send(request.clone(), effect, held.as_ref(), call).await?;
+        if let (Some(held), StatusCode::UNAUTHORIZED) = (&held, answered.received.status) {
+            let renewed = self.renewed(held, &answered, call).await?;
+            if !effect.is_read() {
+                return Err(failure::renewed(&self.source).into());
+            }
+            answered = self.send(request, effect, Some(&renewed), call).await?;
+            if answered.received.status == StatusCode::UNAUTHORIZED {
+                // What is left to say is the teammate's to mend, unless somebody was faster again.
+                self.renewed(&renewed, &answered, call).await?;
+            }
+        }
+        let Answered { received, redactor, freshness, is_good } = answered;
+        let context = self.context(effect, &redactor);
+        if received.status.is_success() {
+            let outcome = shape.outcome(&received, call.max_result_bytes, &context)?;
+            Ok(Outcome { freshness, ..outcome })
+        } else if is_good {
+            Ok(Outcome { freshness, ..Outcome::default() })
+        } else {
+            Err(failure::of_answer(&received, &context).into())
+        }
+    }
+
+    async fn send(
+        &self,
+        mut request: Request,
+        effect: Effect,
+        held: Option<&CallerCredential>,
+        call: &Call,
+    ) -> Result<Answered, CallError> {
+        let mut redactor = self.credential.apply(&self.source, &call.caller, held, &mut request)?;
         present_key(&mut request, call)?;
         self.secrets.iter().for_each(|secret| redactor.learn(secret));
         for value in request.headers.values().filter(|value| value.is_sensitive()) {
             redactor.learn(&Secret::new(String::from_utf8_lossy(value.as_bytes()).into_owned()));
         }
-        let context = Context {
-            source: &self.source,
-            effect,
-            redactor: &redactor,
-            caller_owns_credential: matches!(self.credential, Credential::FromCaller),
-            clock: self.clock.as_ref(),
-        };
         request.timeout = request.timeout.or_else(|| self.time_left(effect, call));
         let (is_asked, method) = (freshness::ask(&mut request, call.validators.as_ref()), request.method.clone());
         let answer = match self.client.send(request).await {
             Ok(answer) => answer.read().await,
             Err(error) => Err(error),
         };
-        let received = answer.map_err(|error| failure::of_transport(error, &context))?;
-        let freshness = || freshness::of(&received, &method, self.clock.now());
-        if received.status.is_success() {
-            let outcome = shape.outcome(&received, call.max_result_bytes, &context)?;
-            Ok(Outcome { freshness: freshness(), ..outcome })
-        } else if received.status == StatusCode::NOT_MODIFIED && is_asked {
-            Ok(Outcome { freshness: freshness(), ..Outcome::default() })
-        } else {
-            Err(failure::of_answer(&received, &context).into())
+        let received = answer.map_err(|error| failure::of_transport(error, &self.context(effect, &redactor)))?;
+        let freshness = freshness::of(&received, &method, self.clock.now());
+        let is_good = is_asked && received.status == StatusCode::NOT_MODIFIED;
+        Ok(Answered { received, redactor, freshness, is_good })
+    }
+
+    fn context<'a>(&'a self, effect: Effect, redactor: &'a Redactor) -> Context<'a> {
+        Context {
+            source: &self.source,
+            effect,
+            redactor,
+            caller_owns_credential: matches!(self.credential, Credential::FromCaller | Credential::Vault(_)),
+            clock: self.clock.as_ref(),
         }
+    }
+
+    /// Another credential in the place of one that was not accepted.
+    async fn renewed(
+        &self,
+        held: &CallerCredential,
+        answered: &Answered,
+        call: &Call,
+    ) -> Result<CallerCredential, CallError> {
+        let Credential::Vault(credential) = &self.credential else { return Ok(held.clone()) };
+        let renewed = self.credentials.not_accepted(&credential.vault, &call.caller, held).await;
+        renewed.map_err(|error| match error {
+            CallError::Refused(Refusal::CredentialRequired(mut required)) => {
+                required.said = Problem::read(&answered.received, &answered.redactor).words;
+                CallError::Refused(Refusal::CredentialRequired(required))
+            }
+            other => other,
+        })
     }
 
     fn time_left(&self, effect: Effect, call: &Call) -> Option<Duration> {

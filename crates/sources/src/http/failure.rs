@@ -126,6 +126,18 @@ pub(crate) fn of_answer(received: &Received, context: &Context<'_>) -> UpstreamF
     failure
 }
 
+/// A call with effects whose credential was not accepted, and has been renewed since. It was not
+/// carried out, so calling again is safe; to do so is the caller's decision.
+pub(crate) fn renewed(source: &str) -> UpstreamFailure {
+    let message = format!(
+        "`{source}` did not accept your connection, which had ended early (HTTP 401 Unauthorized); the call was not \
+         carried out. The connection is renewed by now: call again."
+    );
+    let mut failure = UpstreamFailure::new(UpstreamCode::Unauthorized, message);
+    failure.retryable = true;
+    failure
+}
+
 /// What a status means.
 struct Meaning {
     code: UpstreamCode,

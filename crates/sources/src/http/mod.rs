@@ -35,7 +35,7 @@ mod text;
 
 pub(crate) use answer::{AnswerShape, Described, describe};
 pub use check::check;
-pub use credential::{Credential, Place, Presentation};
+pub use credential::{Credential, Place, Presentation, VaultCredential, VaultPlaces, VaultPresentation};
 pub(crate) use encode::{encode, encode_reserved};
 pub(crate) use exchange::Exchange;
 pub use failure::reference;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use bridgehead_core::{Call, CallError, Clock, Fault, Outcome, Recovery, Source, ToolSpec};
+use bridgehead_core::{Call, CallError, CallerCredentials, Clock, Fault, Outcome, Recovery, Source, ToolSpec};
 use bridgehead_outbound::{Client, Configured};
 
 use super::{Exchange, check, plan::Plan, settings::HttpSettings};
@@ -33,8 +33,15 @@ impl HttpSource {
         plans.iter_mut().for_each(|plan| plan.spec.per_caller = settings.credential.is_per_caller());
         let by_name = plans.iter().enumerate().map(|(index, plan)| (plan.spec.name.clone(), index)).collect();
         let HttpSettings { name, credential, secrets, .. } = settings;
-        let exchange = Exchange { source: name, credential, secrets, client, clock };
+        let exchange = Exchange::new(name, credential, secrets, client, clock);
         Ok(Self { exchange, plans, by_name })
+    }
+
+    /// Where callers' own credentials are asked for, if the settings name a vault.
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: Arc<dyn CallerCredentials>) -> Self {
+        self.exchange.credentials = credentials;
+        self
     }
 
     fn find(&self, tool: &str) -> Option<&Plan> {

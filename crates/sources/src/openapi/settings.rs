@@ -85,6 +85,7 @@ impl Presents {
         match credential {
             Credential::None => Self::Nothing,
             Credential::Fixed(presentations) => Self::At(presentations.iter().map(|one| one.place.clone()).collect()),
+            Credential::Vault(vault) => Self::At(vault.places().cloned().collect()),
             Credential::FromCaller => Self::Caller,
         }
     }

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use bridgehead_core::{Call, CallError, Clock, Outcome, Recovery, Refusal, Source, ToolSpec};
+use bridgehead_core::{Call, CallError, CallerCredentials, Clock, Outcome, Recovery, Refusal, Source, ToolSpec};
 use bridgehead_outbound::{Client, Configured};
 
 use super::{
     convert::{Operation, Report, convert},
     document::Document,
+    security,
     settings::{OpenApiSettings, Presents},
 };
 use crate::{fault::SourceFault, http::Exchange};
@@ -35,6 +36,7 @@ impl OpenApiSource {
         client: Client<Configured>,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Vec<Report>), Vec<SourceFault>> {
+        settings.credential = security::placed(document.root(), settings.credential).map_err(|fault| vec![fault])?;
         settings.convert.presents = Presents::of(&settings.credential);
         let conversion = convert(document, &settings.convert);
         let mut faults = conversion.faults;
@@ -59,8 +61,15 @@ impl OpenApiSource {
         let OpenApiSettings { name, credential, secrets, .. } = settings;
         let mut operations = conversion.operations;
         operations.iter_mut().for_each(|operation| operation.spec.per_caller = credential.is_per_caller());
-        let exchange = Exchange { source: name, credential, secrets, client, clock };
+        let exchange = Exchange::new(name, credential, secrets, client, clock);
         Ok((Self { operations, by_name, exchange }, conversion.reports))
+    }
+
+    /// Where callers' own credentials are asked for, if the settings name a vault.
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: Arc<dyn CallerCredentials>) -> Self {
+        self.exchange.credentials = credentials;
+        self
     }
 
     fn find(&self, tool: &str) -> Option<&Operation> {

@@ -24,6 +24,7 @@ mod check;
 mod datum;
 mod driver;
 mod effects;
+mod introspect;
 mod of_caller;
 mod page;
 mod postgres;
@@ -35,6 +36,7 @@ mod statement;
 mod tool;
 
 pub use check::check;
+pub use introspect::{Reference, Table, TableColumn, identifier, introspect};
 pub use settings::{
     CallerParameter, CallerValue, CallerValueError, Column, DEFAULT_ROW_LIMIT, Database, Page, Parameter,
     SessionSetting, SqlFault, SqlSettings, SqlToolSettings,

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bridgehead_auth::{
     SessionStore, StoreError, UserStore,
     keys::to_microsecond,
+    provider::{IdentityId, IdentityRecord},
     users::{
         Addition, Beginning, Claim, LinkPurpose, LinkRecord, MailAddress, PasswordHash, Redeemed, Redemption,
         SessionRecord, User, UserChange, UserRecord,
@@ -18,7 +19,9 @@ use super::Memory;
 
 #[derive(Debug, Default)]
 pub(super) struct People {
-    users: BTreeMap<MailAddress, UserRecord>,
+    pub(super) users: BTreeMap<MailAddress, UserRecord>,
+    /// Each with the time until which somebody asks the provider about them.
+    pub(super) identities: BTreeMap<IdentityId, (IdentityRecord, Option<Timestamp>)>,
     links: BTreeMap<Arc<str>, LinkRecord>,
     sessions: BTreeMap<Arc<str>, SessionRecord>,
 }
@@ -29,7 +32,7 @@ impl People {
         self.users.get_mut(address).filter(|record| record.user.disabled_at.is_none())
     }
 
-    fn end_sessions(&mut self, address: &MailAddress) -> u64 {
+    pub(super) fn end_sessions(&mut self, address: &MailAddress) -> u64 {
         let before = self.sessions.len();
         self.sessions.retain(|_, session| session.address != *address);
         u64::try_from(before - self.sessions.len()).unwrap_or(u64::MAX)
@@ -41,7 +44,7 @@ impl People {
         self.links.retain(|id, link| link.purpose.address() != Some(address) || but == Some(&**id));
     }
 
-    fn remove_first_link(&mut self) {
+    pub(super) fn remove_first_link(&mut self) {
         self.links.retain(|_, link| link.purpose != LinkPurpose::FirstAdministrator);
     }
 
@@ -68,7 +71,7 @@ impl People {
     }
 }
 
-fn kept(mut record: UserRecord) -> UserRecord {
+pub(super) fn kept(mut record: UserRecord) -> UserRecord {
     record.user.created_at = to_microsecond(record.user.created_at);
     for at in [&mut record.user.disabled_at, &mut record.user.signed_in_at] {
         *at = at.map(to_microsecond);

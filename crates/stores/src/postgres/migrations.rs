@@ -14,6 +14,8 @@ const STEPS: &[Step] = &[
     (3, "acme", include_str!("migrations/0003_acme.sql")),
     (4, "people", include_str!("migrations/0004_people.sql")),
     (5, "issuer", include_str!("migrations/0005_issuer.sql")),
+    (6, "identity", include_str!("migrations/0006_identity.sql")),
+    (7, "credential", include_str!("migrations/0007_credential.sql")),
     (8, "effect", include_str!("migrations/0008_effect.sql")),
 ];
 

@@ -219,7 +219,7 @@ impl UserStore for Postgres {
 
 impl Postgres {
     /// Begins a change of several statements, with the lock in hand. Dropped, it changes nothing.
-    async fn change(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, StoreError> {
+    pub(super) async fn change(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, StoreError> {
         let mut change = self.pool.begin().await.map_err(store_error)?;
         // One more than the number of the lock on the schema.
         sqlx::query("SELECT pg_advisory_xact_lock(1112687688)").execute(&mut *change).await.map_err(store_error)?;
@@ -243,7 +243,7 @@ fn link_record(row: LinkRow) -> Result<LinkRecord, StoreError> {
     row.into_record().map_err(|what| corrupt(what, None::<sqlx::Error>))
 }
 
-async fn insert_user(connection: &mut PgConnection, UserRecord { user, password }: &UserRecord) -> Done {
+pub(super) async fn insert_user(connection: &mut PgConnection, UserRecord { user, password }: &UserRecord) -> Done {
     let done = sqlx::query(concat!(
         "INSERT INTO bridgehead_user (",
         user_columns!(),

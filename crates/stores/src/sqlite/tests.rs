@@ -3,8 +3,8 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::atomic::AtomicUsize};
 
 use bridgehead_auth::{
-    CertificateStore, Denial, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion, MailAddress,
-    Revocation, SessionStore, SubjectStore, TraceEvent, TraceStore, UserStore,
+    CertificateStore, CredentialStore, Denial, Insertion, IssuerStore, KeyHash, KeyId, KeyRecord, KeyStore, KeyVersion,
+    MailAddress, Revocation, SessionStore, SubjectStore, TraceEvent, TraceStore, UserStore,
     trace::{Kept, Step},
 };
 use bridgehead_core::{EffectStore, EndpointId, ScopeSet};
@@ -72,10 +72,12 @@ async fn sqlite_keeps_the_contract() {
     crate::contract::key_store(|| async { Ok(open().await? as Arc<dyn KeyStore>) }).await.unwrap();
     crate::contract::subject_store(|| async { Ok(open().await? as Arc<dyn SubjectStore>) }).await.unwrap();
     crate::contract::people_stores(open).await.unwrap();
+    crate::contract::identity_store(open).await.unwrap();
     crate::contract::trace_store(|| async { Ok(open().await? as Arc<dyn TraceStore>) }).await.unwrap();
     crate::contract::issuer_store(|| async { Ok(open().await? as Arc<dyn IssuerStore>) }).await.unwrap();
     crate::contract::certificate_store(|| async { Ok(open().await? as Arc<dyn CertificateStore>) }).await.unwrap();
     crate::contract::effect_store(|| async { Ok(open().await? as Arc<dyn EffectStore>) }).await.unwrap();
+    crate::contract::credential_store(|| async { Ok(open().await? as Arc<dyn CredentialStore>) }).await.unwrap();
 }
 
 #[tokio::test]

@@ -235,7 +235,7 @@ impl Sqlite {
     }
 }
 
-async fn insert_user(connection: &mut SqliteConnection, UserRecord { user, password }: &UserRecord) -> Done {
+pub(super) async fn insert_user(connection: &mut SqliteConnection, UserRecord { user, password }: &UserRecord) -> Done {
     let done = sqlx::query(concat!(
         "INSERT INTO user (",
         user_columns!(),

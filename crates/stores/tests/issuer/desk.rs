@@ -16,7 +16,7 @@ use bridgehead_auth::{
     Issuer, IssuerParts, IssuerSettings, IssuerStore, Mode, OAuthMode, RootKeys,
     issuer::{
         Approval, AuthorizationRequest, ClientCall, ClientRedirect, ErrorAnswer, Introspection, IssuerLimits,
-        ProtectedEndpoint, Rate, Registration, RegistrationPolicy, TokenAnswer, TokenError,
+        ProtectedEndpoint, Rate, Registration, RegistrationPolicy, Standings, TokenAnswer, TokenError,
     },
 };
 use bridgehead_core::{Caller, Clock, EndpointId, Fetch, FetchBounds, FetchError, Fetched, Randomness, ScopeSet};
@@ -207,6 +207,15 @@ impl Desk {
     fn set_up(&self, settings: IssuerSettings) -> Self {
         let issuer = issuer(settings.clone(), &self.store.issuer, &self.clock, &self.web, &self.roots, 4);
         Self { issuer, settings, ..self.under(&self.roots, 5) }
+    }
+
+    /// The same where somebody says what teammates may do.
+    pub(crate) fn with_standings(&self, standings: Arc<dyn Standings>) -> Self {
+        let randomness = Arc::new(Seeded::new(6));
+        let (store, fetch, clock) = (self.store.issuer.clone(), self.web.clone(), self.clock.clone());
+        let parts = IssuerParts { store, fetch, clock, randomness };
+        let issuer = Issuer::new(self.settings.clone(), parts, &self.roots).with_standings(standings);
+        Self { issuer: Arc::new(issuer), ..self.under(&self.roots, 7) }
     }
 
     pub(crate) async fn register(&self, metadata: &Value) -> Registration {

@@ -11,6 +11,7 @@
 
 mod callers;
 mod changes;
+mod effects;
 mod opening;
 mod over_http;
 mod paging;

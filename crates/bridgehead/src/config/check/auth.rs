@@ -7,7 +7,7 @@ use bridgehead_core::ScopeSet;
 use super::{Check, verify::Behind};
 use crate::config::{
     fault::KeyPath,
-    raw::{OneOrMany, RawApiKey, RawAuth, RawHeaders, RawMode, RawOauth, RawRegistration},
+    raw::{OneOrMany, RawApiKey, RawAuth, RawHeaders, RawLogin, RawLoginName, RawMode, RawOauth, RawRegistration},
     settings::{
         ApiKeySettings, AuthSettings, HeadersSettings, ModeSettings, OAuthSettings, RegistrationPolicy, StoreSettings,
         VerifySettings,
@@ -77,7 +77,7 @@ impl Check<'_> {
             match mode {
                 RawMode::ApiKey => built.push(ModeSettings::ApiKey(api_key.clone()?)),
                 RawMode::Headers => built.push(ModeSettings::Headers(headers.clone()?)),
-                RawMode::Oauth => built.push(ModeSettings::OAuth(oauth.clone()?)),
+                RawMode::Oauth => built.push(oauth.clone()?),
                 // Named above.
                 RawMode::Open => return None,
             }
@@ -155,12 +155,34 @@ impl Check<'_> {
         Some(HeadersSettings { headers: headers?.ok()?, verify: verify? })
     }
 
-    /// Whether the tools need these scopes is seen when there are tools.
-    fn oauth(&mut self, path: &KeyPath, raw: RawOauth) -> Option<OAuthSettings> {
+    fn oauth(&mut self, path: &KeyPath, raw: RawOauth) -> Option<ModeSettings> {
+        match raw.issuer.as_deref() {
+            None | Some("builtin") => self.builtin(path, raw).map(ModeSettings::OAuth),
+            Some(_) => self.foreign(path, raw).map(ModeSettings::ForeignOAuth),
+        }
+    }
+
+    fn builtin(&mut self, path: &KeyPath, raw: RawOauth) -> Option<OAuthSettings> {
+        self.nothing_foreign(path, &raw);
+        let initial_scopes = self.initial_scopes(path, raw.initial_scopes);
+        let login = match raw.login {
+            Some(RawLogin::Provider(raw)) => self.provider(&path.key("login"), *raw).map(|login| Some(Box::new(login))),
+            Some(RawLogin::Named(RawLoginName::Password)) | None => Some(None),
+        };
+        let registration = match raw.registration {
+            None | Some(RawRegistration::Open) => RegistrationPolicy::Open,
+            Some(RawRegistration::Closed) => RegistrationPolicy::Closed,
+        };
+        Some(OAuthSettings { registration, login: login?, initial_scopes: initial_scopes? })
+    }
+
+    /// Whether the tools need these scopes is seen when there are tools. `Some(None)` where none are
+    /// named, `None` where one is wrong.
+    pub(super) fn initial_scopes(&mut self, path: &KeyPath, raw: Option<Vec<String>>) -> Option<Option<ScopeSet>> {
         let mut scopes = ScopeSet::default();
         let path = path.key("initial_scopes");
         let mut faulty = false;
-        for (index, scope) in raw.initial_scopes.iter().flatten().enumerate() {
+        for (index, scope) in raw.iter().flatten().enumerate() {
             // One setting holds one scope, where a parameter of OAuth holds several.
             if scope.contains(char::is_whitespace) || scopes.insert(scope).is_err() {
                 faulty = true;
@@ -173,12 +195,7 @@ impl Check<'_> {
                 );
             }
         }
-        let registration = match raw.registration {
-            None | Some(RawRegistration::Open) => RegistrationPolicy::Open,
-            Some(RawRegistration::Closed) => RegistrationPolicy::Closed,
-        };
-        (!faulty)
-            .then(|| OAuthSettings { registration, initial_scopes: Some(scopes).filter(|scopes| !scopes.is_empty()) })
+        (!faulty).then(|| Some(scopes).filter(|scopes| !scopes.is_empty()))
     }
 
     fn key_header(&mut self, path: &KeyPath, text: &str) -> Option<KeyHeader> {

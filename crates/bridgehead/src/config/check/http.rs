@@ -3,14 +3,19 @@
 use bridgehead_core::Secret;
 use bridgehead_sources::http::{self, BodySettings, HttpSettings, HttpToolSettings, RequestSettings};
 
-use super::{Check, sql::Around, sql::effect};
+use super::{
+    Check,
+    credential::Places,
+    sql::{Around, effect},
+    vaults::CheckedVault,
+};
 use crate::config::{
     fault::KeyPath,
     raw::{RawHttpSource, RawHttpTool, RawRequest},
 };
 
 impl Check<'_> {
-    pub(super) fn http(&mut self, around: &Around<'_>, raw: RawHttpSource) -> HttpSettings {
+    pub(super) fn http(&mut self, around: &Around<'_>, vaults: &[CheckedVault], raw: RawHttpSource) -> HttpSettings {
         let path = around.path;
         let tools = raw.tools.unwrap_or_default().0;
         if tools.is_empty() {
@@ -28,7 +33,7 @@ impl Check<'_> {
                 self.http_tool(&path, tool, raw)
             })
             .collect();
-        let credential = self.credential(path, raw.credential);
+        let credential = self.credential(path, raw.credential, vaults, Places::Written);
         let secrets = self.secrets_below(path);
         let settings = HttpSettings { name: around.name.to_owned(), credential, tools, secrets };
         for fault in http::check(&settings) {

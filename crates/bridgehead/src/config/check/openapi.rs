@@ -4,7 +4,12 @@
 use bridgehead_sources::openapi::{ConvertSettings, Filter, OpenApiSettings, Presents, Shaping};
 use url::Url;
 
-use super::{Check, sql::Around, sql::effect};
+use super::{
+    Check,
+    credential::Places,
+    sql::{Around, effect},
+    vaults::CheckedVault,
+};
 use crate::config::{
     fault::KeyPath,
     raw::{RawInclude, RawOpenapiSource, RawShape},
@@ -15,12 +20,17 @@ use crate::config::{
 const MAX_WIRE_NAME: usize = 64;
 
 impl Check<'_> {
-    pub(super) fn openapi(&mut self, around: &Around<'_>, raw: RawOpenapiSource) -> Option<OpenApiSourceSettings> {
+    pub(super) fn openapi(
+        &mut self,
+        around: &Around<'_>,
+        vaults: &[CheckedVault],
+        raw: RawOpenapiSource,
+    ) -> Option<OpenApiSourceSettings> {
         let path = around.path;
         let base_url = raw.base_url.and_then(|text| self.http_url(&path.key("base_url"), &text));
         let include = self.filter(raw.include);
         let exclude = self.filter(raw.exclude);
-        let credential = self.credential(path, raw.credential);
+        let credential = self.credential(path, raw.credential, vaults, Places::Described);
         let tools = raw.tools.0.into_iter().map(|(operation, raw)| (operation, shaping(raw))).collect();
         let spec = self.spec(&path.key("spec"), &raw.spec?);
         let prefix = around.prefix;

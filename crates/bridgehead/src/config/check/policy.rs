@@ -7,7 +7,7 @@ use bridgehead_core::{
     Policies, PolicyPatch,
     policy::{CachePatch, CircuitPatch, Idempotency, OnSharedLoss},
 };
-use http::HeaderName;
+use http::{HeaderName, header};
 
 use super::{Check, size};
 use crate::config::{
@@ -124,11 +124,29 @@ impl Check<'_> {
     }
 
     fn upstream_header(&mut self, path: &KeyPath, raw: Option<String>) -> Option<Arc<str>> {
+        /// What they carry is not the system behind's to know repeats by, and would be lost.
+        const TAKEN: [HeaderName; 6] = [
+            header::AUTHORIZATION,
+            header::CONTENT_LENGTH,
+            header::CONTENT_TYPE,
+            header::COOKIE,
+            header::HOST,
+            header::TRANSFER_ENCODING,
+        ];
         let text = raw?;
-        if HeaderName::from_bytes(text.as_bytes()).is_ok() {
+        let name = HeaderName::from_bytes(text.as_bytes());
+        if name.as_ref().is_ok_and(|name| !TAKEN.contains(name)) {
             return Some(text.into());
         }
         let shown = self.findings.places.quote(path, &text);
+        if name.is_ok() {
+            self.findings.fault(
+                path,
+                format!("{shown} carries something else, which a key would take the place of"),
+                "write the name that the system behind documents, for example \"Idempotency-Key\"",
+            );
+            return None;
+        }
         self.findings.fault(
             path,
             format!("{shown} is not the name of an HTTP header"),

@@ -80,7 +80,7 @@ impl Check<'_> {
     /// RFC 6749 §3.1: where people type passwords and tokens travel, everything is TLS. On loopback
     /// nothing travels.
     pub(super) fn sign_in_is_private(&mut self, auth: &AuthSettings, server: &ServerSettings) {
-        let oauth = auth.modes().iter().any(|mode| matches!(mode, ModeSettings::OAuth(_)));
+        let oauth = auth.modes().iter().any(ModeSettings::is_oauth);
         if let PublicUrl::Given(url) = &server.public_url
             && oauth
             && url.scheme() == "http"

@@ -75,9 +75,10 @@ impl Check<'_> {
     }
 
     /// Statements ask only for what the modes say of callers: where nobody signs in, nothing, and claims
-    /// come with tokens alone.
+    /// come from the identity provider, or the other authorization server, at which people sign in.
     pub(super) fn callers_are_known(&mut self, auth: &AuthSettings, sources: &[SourceSettings]) {
-        let (nobody, no_claims) = (matches!(auth, AuthSettings::Open), auth.oauth().is_none());
+        let nobody = matches!(auth, AuthSettings::Open);
+        let no_claims = auth.login().is_none() && auth.foreign_oauth().is_none();
         for source in sources {
             let SourceKind::Sql(sql) = &source.kind else { continue };
             for (path, from) in questions(&KeyPath::of(["sources", &source.name]), sql) {
@@ -90,8 +91,9 @@ impl Check<'_> {
                 } else if no_claims && *from != CallerValue::Subject {
                     self.findings.fault(
                         &path,
-                        "asks for a claim, and no mode of this server brings any: a key says a name and no more",
-                        "use \"caller.subject\", or let callers sign in with `auth.mode = \"oauth\"`",
+                        "asks for a claim, and no mode of this server brings any: keys and passwords say a name and no more",
+                        "use \"caller.subject\", or let people sign in at an identity provider (`auth.oauth.login`) or at an \
+                         authorization server that the company has (`auth.oauth.issuer`)",
                     );
                 }
             }

@@ -256,19 +256,22 @@ pub enum RawExpose {
     Search,
 }
 
-/// `credential` of a source: a fixed header, the caller's own, or one from a vault.
+/// `credential` of a source: fixed headers, the caller's own, or those that the caller has in a vault.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawCredential {
     /// The header it is sent in.
     #[schemars(extend("examples" = ["Authorization"]))]
     pub header: Option<String>,
-    /// The header's value, the same for all callers.
-    #[schemars(extend("examples" = ["Bearer ${CRM_TOKEN}"]))]
+    /// The header's value: the same for all callers or, with `vault`, made of its fields.
+    #[schemars(extend("examples" = ["Bearer ${CRM_TOKEN}", "Bearer {api_key}"]))]
     pub value: Option<RawSecret>,
+    /// With `vault`: several headers, each with its value made of the vault's fields.
+    #[serde(default)]
+    pub headers: Table<RawSecret>,
     /// Whose credential is handed through.
     pub from: Option<RawCredentialFrom>,
-    /// The vault in which each teammate's own is kept.
+    /// The vault in which each teammate's own is kept. Where its fields stand says the API's description, or `header` and `value`; the token of a connection is sent as `Authorization: Bearer`.
     pub vault: Option<String>,
 }
 

@@ -371,3 +371,41 @@ fn the_idempotency_key_of_the_api_may_be_hidden_and_not_set() {
     assert_eq!(faults[0].path, ["tools", "order", "set", "Idempotency-Key"]);
     assert!(faults[0].message.contains("Bridgehead sends the right one"), "{}", faults[0]);
 }
+
+/// D2: model APIs refuse an array without `items`, also one that there was no room for.
+#[test]
+fn every_list_says_of_what() {
+    let property = |number: usize| {
+        let text = "What it means, at some length. ".repeat(20);
+        (
+            format!("p{number}"),
+            json!({"type": "array", "description": text, "items": {"type": "object", "properties": {
+                "inner": {"type": ["array", "null"], "items": {"type": "object", "properties": {"a": {"type": "string"}}}},
+            }}}),
+        )
+    };
+    let schema = json!({"type": "object", "properties": (0..40).map(property).collect::<Map<String, Value>>()});
+    let root = json!({"openapi": "3.1.0", "servers": [{"url": "http://h"}], "paths": {"/a": {"post": {
+        "requestBody": {"content": {"application/json": {"schema": schema}}},
+        "responses": {"200": {"content": {"application/json": {"schema": schema}}}},
+    }}}});
+    let settings = ConvertSettings { max_input_bytes: 4096, max_output_bytes: 4096, ..ConvertSettings::default() };
+    let conversion = convert(&Document::of(root, None).unwrap(), &settings);
+    let spec = &conversion.operations[0].spec;
+    let (mut lists, mut cut) = (0, 0);
+    for schema in [&spec.input_schema, spec.output_schema.as_ref().unwrap()] {
+        let mut waiting = vec![Value::Object(schema.clone())];
+        while let Some(value) = waiting.pop() {
+            let is_list =
+                value["type"] == "array" || value["type"].as_array().is_some_and(|t| t.contains(&json!("array")));
+            if is_list {
+                lists += 1;
+                assert!(value.get("items").is_some(), "{value}");
+            }
+            cut += usize::from(value["description"] == "Left out for its size.");
+            waiting.extend(value.as_object().into_iter().flat_map(Map::values).cloned());
+            waiting.extend(value.as_array().into_iter().flatten().cloned());
+        }
+    }
+    assert!(lists > 10 && cut > 0, "{lists} {cut}");
+}

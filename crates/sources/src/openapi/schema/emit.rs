@@ -22,6 +22,12 @@ pub(super) fn is_small(value: &Value) -> bool {
     }
 }
 
+/// Whether a value may be a list: then a model API wants to know of what, and refuses every tool if it is
+/// not told (`items`).
+fn is_list(flat: &Flat<'_>) -> bool {
+    flat.types.as_deref().is_some_and(|types| types.contains(&"array"))
+}
+
 impl<'d> Builder<'_, 'd> {
     /// Makes a node whole.
     pub(super) fn visit(&mut self, at: &Waiting<'d>) {
@@ -57,6 +63,9 @@ impl<'d> Builder<'_, 'd> {
         if has_more {
             self.cut += 1;
             keywords.insert("description".into(), "Left out for its size.".into());
+        }
+        if is_list(&flat) {
+            keywords.insert("items".into(), json!({}));
         }
         if let Some(Node { keywords: empty, .. }) = self.nodes.get_mut(at.node) {
             *empty = keywords;
@@ -222,7 +231,7 @@ impl<'d> Builder<'_, 'd> {
     fn below(&mut self, flat: &Flat<'d>, at: &Waiting<'d>, keywords: &mut Map<String, Value>, edges: &mut Vec<Edge>) {
         if let Some(parts) = &flat.items {
             self.edge(Slot::Keyword("items"), parts, at, "Item", edges);
-        } else if flat.types.as_deref() == Some(&["array"]) && flat.get("prefixItems").is_none() {
+        } else if is_list(flat) && flat.get("prefixItems").is_none() {
             keywords.insert("items".into(), json!({}));
         }
         for (keyword, value) in &flat.keywords {

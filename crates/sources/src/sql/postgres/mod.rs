@@ -28,6 +28,7 @@ mod decode;
 mod effects;
 mod encode;
 mod failure;
+mod introspect;
 mod kind;
 mod page;
 mod parameters;
@@ -62,6 +63,7 @@ use super::{
     statement::Dialect,
     tool::Tool,
 };
+pub(in crate::sql) use introspect::introspect;
 
 /// How PostgreSQL writes its SQL.
 pub(super) const DIALECT: Dialect =

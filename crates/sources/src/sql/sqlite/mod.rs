@@ -14,6 +14,7 @@ mod command;
 mod connect;
 mod effects;
 mod failure;
+mod introspect;
 mod page;
 mod prepare;
 mod seed;
@@ -31,6 +32,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sqlparser::dialect::SQLiteDialect;
 use sqlx::{Connection as _, SqliteConnection, Transaction, sqlite::SqliteRow};
+
+pub(in crate::sql) use introspect::introspect;
 
 use self::{
     command::Command,

@@ -12,14 +12,6 @@ use ring::signature::{
     RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
 };
 
-/// What is checked; anything else, `none` and shared secrets among them, is not.
-pub(crate) const ALGORITHMS: [(Algorithm, &str); 4] = [
-    (Algorithm::RS256, "RS256"),
-    (Algorithm::PS256, "PS256"),
-    (Algorithm::ES256, "ES256"),
-    (Algorithm::EdDSA, "EdDSA"),
-];
-
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: |_, _| Err(ErrorKind::UnsupportedAlgorithm.into()),
     verifier_factory: verifier,
