@@ -175,8 +175,9 @@ fn entry(
     let policy = policies.resolve(address);
     if spec.effect.is_read() && spec.per_caller && policy.cache.as_ref().is_some_and(|cache| cache.shared) {
         faults.push(
-            "its answers depend on who calls (a credential or a name of their own), and `cache.shared` would give them \
-             to others. Leave `shared` out of the tool's policy, so that each caller has answers of their own."
+            "its answers depend on who calls: a credential or a name of their own, or code that may ask. `cache.shared` \
+             would give them to others. Leave `shared` out of the tool's policy, so that each caller has answers of \
+             their own; code whose answers are the same for all says so with `same_for_all_callers`."
                 .into(),
         );
     }

@@ -23,7 +23,7 @@ pub struct Outcome {
     pub meta: Map<String, Value>,
     /// What the system behind says of how long it is good. Stays here.
     #[serde(skip)]
-    pub freshness: Freshness,
+    pub freshness: Box<Freshness>,
 }
 
 impl Outcome {

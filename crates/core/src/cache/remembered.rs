@@ -46,7 +46,7 @@ impl Remembered {
         }
         let fresh_until = later(now, fresh);
         let remembered = Self {
-            outcome: Outcome { freshness: Freshness::default(), ..outcome.clone() },
+            outcome: Outcome { freshness: Box::default(), ..outcome.clone() },
             made_at: now.checked_sub(freshness.age).unwrap_or(Timestamp::MIN),
             fresh_until,
             stale_until: later(fresh_until, stale),

@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use bridgehead_core::{
-    Call, CallError, CallerCredential, CallerCredentials, Clock, Effect, Freshness, NoVaults, Outcome, Refusal, Secret,
-    UpstreamCode, UpstreamFailure,
+    Call, CallError, Caller, CallerCredential, CallerCredentials, Clock, Effect, Freshness, NoVaults, Outcome, Refusal,
+    Secret, UpstreamCode, UpstreamFailure,
 };
 use bridgehead_outbound::{Client, Configured, Received, Request};
 use http::{HeaderName, StatusCode};
@@ -42,7 +42,7 @@ pub(crate) struct Exchange {
 struct Answered {
     received: Received,
     redactor: Redactor,
-    freshness: Freshness,
+    freshness: Box<Freshness>,
     /// It says that the answer which the call has validators of is still good.
     is_good: bool,
 }
@@ -103,6 +103,12 @@ impl Exchange {
         }
     }
 
+    /// As [`bridgehead_core::Source::shows`].
+    pub(crate) async fn shows(&self, caller: &Caller) -> Result<Option<String>, CallError> {
+        let held = self.credential.held(caller, &*self.credentials).await?;
+        Ok(held.map(|held| held.version().to_owned()))
+    }
+
     async fn send(
         &self,
         mut request: Request,
@@ -123,7 +129,7 @@ impl Exchange {
             Err(error) => Err(error),
         };
         let received = answer.map_err(|error| failure::of_transport(error, &self.context(effect, &redactor)))?;
-        let freshness = freshness::of(&received, &method, self.clock.now());
+        let freshness = Box::new(freshness::of(&received, &method, self.clock.now()));
         let is_good = is_asked && received.status == StatusCode::NOT_MODIFIED;
         Ok(Answered { received, redactor, freshness, is_good })
     }

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use bridgehead_core::{Call, CallError, CallerCredentials, Clock, Outcome, Recovery, Refusal, Source, ToolSpec};
+use bridgehead_core::{
+    Call, CallError, Caller, CallerCredentials, Clock, Outcome, Recovery, Refusal, Source, ToolSpec,
+};
 use bridgehead_outbound::{Client, Configured};
 
 use super::{
@@ -112,6 +114,10 @@ impl Source for OpenApiSource {
     fn recovery(&self, tool: &str) -> Recovery {
         let has_effects = self.find(tool).is_some_and(|operation| !operation.spec.effect.is_read());
         Recovery { sends_key: has_effects, resolves: false }
+    }
+
+    async fn shows(&self, _: &str, caller: &Caller) -> Result<Option<String>, CallError> {
+        self.exchange.shows(caller).await
     }
 
     async fn call(&self, tool: &str, call: &Call) -> Result<Outcome, CallError> {

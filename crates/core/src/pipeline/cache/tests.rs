@@ -130,7 +130,7 @@ impl Source for Behind {
         }
         let shown = self.kept.lock().unwrap().clone();
         let mut outcome = Outcome::structured(tag(tool, call, state, shown.as_deref()).as_object().unwrap().clone());
-        outcome.freshness = freshness;
+        outcome.freshness = Box::new(freshness);
         Ok(outcome)
     }
 

@@ -34,7 +34,8 @@ pub(super) fn tool_spec(tool: &Tool) -> ToolSpec {
         idempotent: effect.is_read() || annotations.idempotent_hint.unwrap_or(false),
         open_world: annotations.open_world_hint.unwrap_or(true),
         scope: None,
-        per_caller: false,
+        // The server may ask who calls.
+        per_caller: true,
         upstream_idempotency_header: None,
     }
 }
