@@ -24,6 +24,7 @@ pub use freshness::{Freshness, Validators};
 pub(crate) use key::{Material, digest};
 pub use local::{LOCAL_BYTES, LocalCache};
 pub use remembered::Remembered;
+pub(crate) use remembered::is_handle;
 
 /// Names one answer: SHA-256 over all that can make a difference. Shows nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -115,11 +115,11 @@ impl Pipeline {
             }
             call.max_result_bytes = entry.tool.policy.max_result_bytes;
             let deadline = deadline::Deadline::start(&*self.clock, &entry.tool.policy, &mut call);
+            let caller = call.caller.clone();
             let answer = self.answer(catalog, entry.clone(), call, key, (gate.0.clone(), noted.clone()));
             let result = deadline.bound(entry, &gate.0, answer).await;
             if let Some(caching) = self.dispatch.caching.as_ref().filter(|_| result.is_err()) {
-                // Its time may be over while it goes on.
-                caching.changed(entry, &result).await;
+                caching.failed(entry, &caller, &result).await;
             }
             noted.instead_of(result, self.clock.now())
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Freshness, Validators};
-use crate::{Outcome, policy::CachePolicy};
+use crate::{Outcome, effects::handle::RUNNING, policy::CachePolicy};
 
 /// How long an answer is kept beyond its time, where the system behind can say whether it is still good.
 const KEPT_TO_ASK: Duration = Duration::from_secs(24 * 60 * 60);
@@ -18,6 +18,8 @@ pub struct Remembered {
     pub outcome: Outcome,
     /// When the system behind made it, as far as it says.
     pub made_at: Timestamp,
+    /// When it came here. On a clock that was put back since, nobody knows how old it is.
+    pub kept_at: Timestamp,
     /// Until when it may be given without asking.
     pub fresh_until: Timestamp,
     /// Until when it may be given where the system behind fails.
@@ -34,7 +36,7 @@ impl Remembered {
         policy: &CachePolicy,
         now: Timestamp,
     ) -> Option<(Self, Duration)> {
-        if freshness.no_store || (freshness.private && policy.shared) {
+        if freshness.no_store || (freshness.private && policy.shared) || is_handle(outcome) {
             return None;
         }
         let fresh = freshness.lifetime(policy.ttl, policy.shared);
@@ -48,11 +50,22 @@ impl Remembered {
         let remembered = Self {
             outcome: Outcome { freshness: Box::default(), ..outcome.clone() },
             made_at: now.checked_sub(freshness.age).unwrap_or(Timestamp::MIN),
+            kept_at: now,
             fresh_until,
             stale_until: later(fresh_until, stale),
             validators: freshness.validators.clone(),
         };
         Some((remembered, kept))
+    }
+
+    /// Whether it may be given without asking.
+    pub(crate) fn is_fresh(&self, now: Timestamp) -> bool {
+        (self.kept_at..self.fresh_until).contains(&now)
+    }
+
+    /// Whether it may be given where the system behind fails.
+    pub(crate) fn stands_in(&self, now: Timestamp) -> bool {
+        (self.kept_at..self.stale_until).contains(&now)
     }
 
     /// The same answer, after the system behind said that it is still good. Validators that it does not
@@ -79,6 +92,11 @@ impl Remembered {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
+}
+
+/// It stands for an answer that is still to come: there is one for each call.
+pub(crate) fn is_handle(outcome: &Outcome) -> bool {
+    outcome.meta.contains_key(RUNNING)
 }
 
 fn later(time: Timestamp, by: Duration) -> Timestamp {

@@ -5,6 +5,8 @@
 //! What is asked for many is asked on nobody's behalf: it goes on when the caller who began goes away,
 //! and its progress is told to nobody. While the store cannot be reached there is no cache at all.
 
+mod unaccepted;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -18,10 +20,11 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use self::unaccepted::Unaccepted;
 use super::{flights::Flights, gate::Gate, way::Way};
 use crate::{
-    Cache, CacheUse, Call, CallError, Clock, Entry, Outcome, Refusal, ToolAddress, UpstreamCode,
-    cache::{CacheKey, CacheLost, Found, Generation, Material, Remembered},
+    Cache, CacheUse, Call, CallError, Caller, Clock, Entry, Outcome, Refusal, ToolAddress, UpstreamCode,
+    cache::{CacheKey, CacheLost, Found, Generation, Material, Remembered, is_handle},
     call::Unheard,
     policy::CachePolicy,
 };
@@ -37,6 +40,7 @@ pub(super) struct Caching {
     cache: Cache,
     clock: Arc<dyn Clock>,
     flights: Flights<Question, Result<Landed, CallError>>,
+    unaccepted: Unaccepted,
     unforgotten: Unforgotten,
 }
 
@@ -76,7 +80,7 @@ impl Noted {
     pub(super) fn instead_of(&self, result: Result<Outcome, CallError>, now: Timestamp) -> Result<Outcome, CallError> {
         let answer = self.fallback.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (result, answer) {
-            (Err(error), Some(answer)) if is_down(&error) && now < answer.stale_until => {
+            (Err(error), Some(answer)) if is_down(&error) && answer.stands_in(now) => {
                 self.uses(CacheUse::Stale);
                 Ok(marked(&answer, now, true))
             }
@@ -94,7 +98,13 @@ pub(super) fn policy(entry: &Entry) -> Option<&CachePolicy> {
 
 impl Caching {
     pub(super) fn new(cache: Cache, clock: Arc<dyn Clock>) -> Self {
-        Self { cache, clock, flights: Flights::default(), unforgotten: Unforgotten::default() }
+        Self {
+            cache,
+            clock,
+            flights: Flights::default(),
+            unaccepted: Unaccepted::default(),
+            unforgotten: Unforgotten::default(),
+        }
     }
 
     /// The answer, remembered or made.
@@ -119,7 +129,7 @@ impl Caching {
                 }
             };
             let now = self.clock.now();
-            if let Some(answer) = found.answer.as_ref().filter(|answer| now < answer.fresh_until) {
+            if let Some(answer) = found.answer.as_ref().filter(|answer| answer.is_fresh(now)) {
                 noted.uses(CacheUse::Hit);
                 return Ok(marked(answer, now, false));
             }
@@ -159,14 +169,14 @@ impl Caching {
             let found = this.look(&tool, &key).await.ok();
             let known = found.as_ref().and_then(|found| found.answer.clone());
             let now = this.clock.now();
-            if let Some(answer) = known.as_ref().filter(|answer| now < answer.fresh_until) {
+            if let Some(answer) = known.as_ref().filter(|answer| answer.is_fresh(now)) {
                 return Ok(Landed { outcome: marked(answer, now, false), used: CacheUse::Hit, alone: false });
             }
             call.validators = known.as_ref().and_then(|known| known.validators.clone());
             let outcome = way.go(&call, &gate).await?;
             let now = this.clock.now();
             let freshness = &outcome.freshness;
-            let alone = policy.shared && (freshness.private || freshness.no_store);
+            let alone = policy.shared && (freshness.private || freshness.no_store || is_handle(&outcome));
             let (landed, remembered) = match known.filter(|_| freshness.not_modified) {
                 Some(known) => {
                     let remembered = known.still_good(freshness, &policy, now);
@@ -203,7 +213,10 @@ impl Caching {
             .with_json(call.arguments.clone().into());
         let material = match policy.shared {
             true => material.with("shared"),
-            false => material.with("caller").with_caller(&call.caller).with(shown.unwrap_or_default()),
+            false => {
+                let since = self.unaccepted.since(entry, &call.caller);
+                material.with("caller").with_caller(&call.caller).with(shown.unwrap_or_default()).with(since)
+            }
         };
         material.key()
     }
@@ -215,6 +228,15 @@ impl Caching {
     async fn look(&self, tool: &str, key: &CacheKey) -> Result<Found, CacheLost> {
         self.forget().await?;
         self.cache.store.look(tool, key).await
+    }
+
+    /// To be told of each call that failed, before its caller is.
+    pub(super) async fn failed(&self, entry: &Entry, caller: &Caller, result: &Result<Outcome, CallError>) {
+        if matches!(result, Err(CallError::Upstream(failure)) if failure.code == UpstreamCode::Unauthorized) {
+            self.unaccepted.note(entry, caller, self.clock.now());
+        }
+        // Its time may be over while it goes on.
+        self.changed(entry, result).await;
     }
 
     /// To be told of each call that ended, before its caller is: what it may have changed is not

@@ -43,6 +43,7 @@ fn answer(text: &str) -> Arc<Remembered> {
     Arc::new(Remembered {
         outcome,
         made_at: Timestamp::from_microsecond(1_800_000_000_123_456).expect("near"),
+        kept_at: Timestamp::from_microsecond(1_800_000_001_000_000).expect("near"),
         fresh_until: Timestamp::MAX,
         stale_until: Timestamp::MAX,
         validators: Some(Validators { etag: Some("W/\"a\"".into()), last_modified: None }),

@@ -11,7 +11,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -30,20 +30,25 @@ use crate::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Tokio's paused time as a clock.
-struct PausedClock(tokio::time::Instant);
+/// Tokio's paused time as a clock, which can be put forward and back as well.
+struct PausedClock(tokio::time::Instant, AtomicI64);
 
 #[allow(clippy::disallowed_methods, reason = "Tokio's time stands still and moves as the test says")]
 impl PausedClock {
     fn new() -> Arc<Self> {
-        Arc::new(Self(tokio::time::Instant::now()))
+        Arc::new(Self(tokio::time::Instant::now(), AtomicI64::new(0)))
+    }
+
+    fn put(&self, seconds: i64) {
+        self.1.fetch_add(seconds, Ordering::SeqCst);
     }
 }
 
 #[allow(clippy::disallowed_methods, reason = "as above")]
 impl Clock for PausedClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_second(1_800_000_000).unwrap() + tokio::time::Instant::now().duration_since(self.0)
+        Timestamp::from_second(1_800_000_000 + self.1.load(Ordering::SeqCst)).unwrap()
+            + tokio::time::Instant::now().duration_since(self.0)
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
@@ -98,11 +103,12 @@ impl Source for Behind {
             spec.input_schema = json!({"type": "object"}).as_object().unwrap().clone();
             spec
         };
+        let mine = ToolSpec { per_caller: true, ..read("mine") };
         let mut write = ToolSpec::new("write", "Changes something.");
         write.effect = Effect::Destructive;
         let mut idle = write.clone();
         idle.name = "idle".into();
-        vec![read("read"), read("other"), read("common"), read("plain"), write, idle]
+        vec![read("read"), read("other"), read("common"), read("plain"), mine, write, idle]
     }
 
     async fn call(&self, tool: &str, call: &Call) -> Result<Outcome, CallError> {
@@ -164,8 +170,8 @@ struct Bench {
     store: Arc<dyn CacheStore>,
 }
 
-/// `read`, `other` and `common` are remembered for a minute, `common` for all callers together; `write`
-/// touches `read` and `common`.
+/// `read`, `other`, `mine` and `common` are remembered for a minute, `common` for all callers together;
+/// `write` touches `read` and `common`.
 fn policies(more: CachePatch) -> Policies {
     let cached = |cache: CachePatch| PolicyPatch { cache, ..PolicyPatch::default() };
     let minute = CachePatch { ttl: Some(60 * SECOND), ..more };
@@ -173,7 +179,8 @@ fn policies(more: CachePatch) -> Policies {
     let common = CachePatch { shared: Some(true), ..touched.clone() };
     Policies::new(vec![
         ("t.read".into(), cached(touched)),
-        ("t.other".into(), cached(minute)),
+        ("t.other".into(), cached(minute.clone())),
+        ("t.mine".into(), cached(minute)),
         ("t.common".into(), cached(common)),
         ("default".into(), PolicyPatch { timeout: Some(10 * SECOND), ..PolicyPatch::default() }),
     ])

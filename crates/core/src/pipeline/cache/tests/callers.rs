@@ -52,7 +52,8 @@ enum Step {
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
-    let read = || (any_caller(), prop::sample::select(vec!["read", "other", "common", "plain"]), any_arguments());
+    let read =
+        || (any_caller(), prop::sample::select(vec!["read", "other", "mine", "common", "plain"]), any_arguments());
     prop_oneof![
         8 => read().prop_map(|(caller, tool, arguments)| Step::Read(caller, tool, arguments)),
         2 => prop::collection::vec(read(), 2..6).prop_map(Step::ReadAtOnce),
@@ -137,6 +138,24 @@ async fn each_caller_has_answers_of_their_own() {
         assert_eq!(outcome.structured.unwrap()["caller"][0], "alice", "declared shared");
     }
     assert_eq!(bench.asked(), 3);
+}
+
+/// A key that the system behind has revoked is nobody's business here until it is refused; from then on
+/// nothing is given that was asked for with it, whichever tool found out.
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_is_not_accepted_takes_its_answers_along() {
+    let bench = bench();
+    let (alice, bob) = (caller("alice"), caller("bob"));
+    for caller in [&alice, &bob] {
+        bench.call_as(caller, "mine", json!({})).await.unwrap();
+    }
+    bench.script([Does::Fails(UpstreamCode::Forbidden), Does::Fails(UpstreamCode::Unauthorized)]);
+    for (n, is_kept) in [(1, true), (2, false)] {
+        assert!(bench.call_as(&alice, "mine", json!({"n": n})).await.is_err());
+        assert_eq!(mark(&bench.call_as(&alice, "mine", json!({})).await.unwrap()).is_some(), is_kept);
+    }
+    assert!(mark(&bench.call_as(&bob, "mine", json!({})).await.unwrap()).is_some(), "nobody else's");
+    assert!(mark(&bench.call_as(&alice, "mine", json!({})).await.unwrap()).is_some(), "it is accepted again");
 }
 
 /// A tool whose answers depend on who calls cannot be declared shared.

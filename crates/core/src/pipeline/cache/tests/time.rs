@@ -152,6 +152,22 @@ async fn an_older_answer_has_an_end_as_well() {
     assert!(bench.call("read").await.is_err(), "the system behind forbids it");
 }
 
+/// On a clock that was put back nothing is given for longer than its time: what is of later than now is
+/// asked for anew. On one that was put forward, answers end early.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_lengthens_no_time() {
+    for (jump, after_jump, afterwards) in [(-3600, false, false), (3600, false, false), (-30, false, true)] {
+        let bench = stale_for(10 * SECOND);
+        later(40 * SECOND).await;
+        bench.call("read").await.unwrap();
+        bench.clock.put(jump);
+        bench.script([Does::Fails(UpstreamCode::Failed)]);
+        assert_eq!(bench.call("read").await.is_ok(), after_jump, "{jump}: nor is it given in the place of an error");
+        later(40 * SECOND).await;
+        assert_eq!(mark(&bench.call("read").await.unwrap()).is_some(), afterwards, "{jump}");
+    }
+}
+
 /// An answer that was remembered for another policy, description or configuration is not found.
 #[tokio::test(start_paused = true)]
 async fn a_changed_configuration_begins_anew() {
