@@ -488,7 +488,7 @@ pub struct RawPages {
 pub enum RawPageTools {
     /// Everybody.
     Public,
-    /// Signed-in teammates.
+    /// Signed-in teammates, each those that they may call.
     SignedIn,
 }
 
