@@ -41,6 +41,7 @@ pub struct Visit<'a> {
     began: Timestamp,
     exchanges: Vec<Exchange>,
     examined: Vec<Examined>,
+    left_behind: Vec<String>,
 }
 
 /// An answer, and where it stands among the exchanges.
@@ -76,8 +77,8 @@ impl<'a> Visit<'a> {
             }
         }
         let began = surroundings.clock.now();
-        let (exchanges, examined) = (Vec::new(), Vec::new());
-        Self { target, surroundings, client, progress, redactor, began, exchanges, examined }
+        let (exchanges, examined, left_behind) = (Vec::new(), Vec::new(), Vec::new());
+        Self { target, surroundings, client, progress, redactor, began, exchanges, examined, left_behind }
     }
 
     /// What is looked at.
@@ -152,6 +153,12 @@ impl<'a> Visit<'a> {
         self.take_down(check, Verdict::Skipped { reason: reason.into() });
     }
 
+    /// This was made at the server, and cannot be taken away again.
+    pub fn left_behind(&mut self, what: impl Into<String>) {
+        let what = self.redactor.text(&what.into());
+        self.left_behind.push(what);
+    }
+
     /// The first verdict on a check stays, unless a worse one follows.
     fn take_down(&mut self, check: &'static Check, verdict: Verdict) {
         let examined = Examined { check, verdict };
@@ -182,6 +189,7 @@ impl<'a> Visit<'a> {
             began: self.began,
             ended: self.surroundings.clock.now(),
             exchanges: self.exchanges,
+            left_behind: self.left_behind,
         }
     }
 }
