@@ -112,7 +112,7 @@ impl<'a> Visit<'a> {
         let exchange = self.exchanges.len();
         self.exchanges.push(Exchange {
             method: request.method.to_string(),
-            url: self.redactor.text(request.url.as_str()),
+            url: self.redactor.url(request.url.as_str()),
             request_headers: self.redactor.headers(&request.headers),
             request_body: self.redactor.body(&request.body),
             answer: match &answer {
@@ -133,7 +133,8 @@ impl<'a> Visit<'a> {
 
     /// The check holds.
     pub fn passed(&mut self, check: &'static Check, seen: impl Into<Option<String>>) {
-        self.take_down(check, Verdict::Passed { seen: seen.into() });
+        let seen = seen.into().map(|seen| self.redactor.text(&seen));
+        self.take_down(check, Verdict::Passed { seen });
     }
 
     /// The check holds with a reservation; `exchanges` show it.
@@ -150,7 +151,8 @@ impl<'a> Visit<'a> {
 
     /// The check cannot be made, or does not apply.
     pub fn skipped(&mut self, check: &'static Check, reason: impl Into<String>) {
-        self.take_down(check, Verdict::Skipped { reason: reason.into() });
+        let reason = self.redactor.text(&reason.into());
+        self.take_down(check, Verdict::Skipped { reason });
     }
 
     /// This was made at the server, and cannot be taken away again.

@@ -132,7 +132,7 @@ async fn signed_in(garden: &Garden, form: &[&str]) -> Output {
     Output { status, stdout: reading.await.unwrap(), stderr: stderr.into() }
 }
 
-/// Z1: not one of the secrets of a visit that signs in is in the report, whichever form it has.
+/// P1: not one of the secrets of a visit that signs in is in the report, whichever form it has.
 #[tokio::test]
 async fn no_form_of_the_report_shows_a_secret() {
     for form in [&["--verbose"][..], &["--json"], &["--junit"]] {

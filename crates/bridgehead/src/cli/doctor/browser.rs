@@ -146,3 +146,7 @@ fn opener(environment: &dyn Environment) -> Option<&'static str> {
         (has("DISPLAY") || has("WAYLAND_DISPLAY")).then_some("xdg-open")
     }
 }
+
+#[cfg(test)]
+#[path = "browser_tests.rs"]
+mod tests;
