@@ -13,6 +13,7 @@ pub mod check;
 pub mod checks;
 pub mod exchange;
 pub mod profile;
+pub mod reference;
 pub mod report;
 pub mod sign_in;
 pub mod target;

@@ -3,6 +3,7 @@
 
 use bridgehead_core::Secret;
 use http::{HeaderMap, HeaderName, header};
+use url::form_urlencoded;
 
 const REDACTED: &str = "[redacted]";
 /// How much of a body is shown, in bytes.
@@ -30,10 +31,20 @@ pub(crate) struct Redactor {
 }
 
 impl Redactor {
-    /// From here on this is shown nowhere. Short ones are left: they would be found everywhere.
+    /// From here on this is shown nowhere, nor as it stands in a form or in JSON. Short ones are left: they would
+    /// be found everywhere.
     pub(crate) fn know(&mut self, secret: &Secret) {
-        if secret.expose().len() >= 6 && !self.known.contains(secret) {
-            self.known.push(secret.clone());
+        let text = secret.expose();
+        if text.len() < 6 {
+            return;
+        }
+        let in_form: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        let in_json = serde_json::Value::from(text).to_string();
+        let in_json = in_json.trim_matches('"').to_owned();
+        for written in [text.to_owned(), in_form, in_json].map(Secret::new) {
+            if !self.known.contains(&written) {
+                self.known.push(written);
+            }
         }
     }
 
@@ -41,8 +52,12 @@ impl Redactor {
     pub(crate) fn headers(&self, headers: &HeaderMap) -> Vec<(String, String)> {
         let shown = headers.iter().map(|(name, value)| {
             let hidden = value.is_sensitive() || SECRET_HEADERS.contains(name);
-            let value =
-                if hidden { REDACTED.to_owned() } else { self.text(&String::from_utf8_lossy(value.as_bytes())) };
+            let text = String::from_utf8_lossy(value.as_bytes());
+            let value = match *name {
+                _ if hidden => REDACTED.to_owned(),
+                header::LOCATION => self.url(&text),
+                _ => self.text(&text),
+            };
             (name.to_string(), value)
         });
         shown.collect()
@@ -67,7 +82,19 @@ impl Redactor {
         text
     }
 
-    /// A text (a URL, say) without what is known to be secret.
+    /// A URL without what is known to be secret, and without what stands where secrets stand.
+    pub(crate) fn url(&self, url: &str) -> String {
+        let parts = url.split_inclusive(['?', '#', '&']).map(|part| {
+            let (part, sign) = match part.strip_suffix(['?', '#', '&']) {
+                Some(start) => part.split_at(start.len()),
+                None => (part, ""),
+            };
+            format!("{}{sign}", field(part))
+        });
+        self.text(&parts.collect::<String>())
+    }
+
+    /// A text without what is known to be secret.
     pub(crate) fn text(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.known {
@@ -98,9 +125,76 @@ fn fields(text: &str) -> String {
     if text.contains(char::is_whitespace) || !text.contains('=') {
         return text.to_owned();
     }
-    let shown = text.split('&').map(|field| match field.split_once('=') {
+    text.split('&').map(field).collect::<Vec<_>>().join("&")
+}
+
+/// `name=value`, with the value where it may be shown.
+fn field(text: &str) -> String {
+    match text.split_once('=') {
         Some((name, _)) if SECRET_MEMBERS.contains(&name) => format!("{name}={REDACTED}"),
-        _ => field.to_owned(),
-    });
-    shown.collect::<Vec<_>>().join("&")
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bridgehead_core::Secret;
+    use http::{HeaderMap, HeaderValue, header};
+
+    use super::{Redactor, SHOWN};
+
+    fn knowing(secret: &str) -> Redactor {
+        let mut redactor = Redactor::default();
+        redactor.know(&Secret::new(secret.to_owned()));
+        redactor
+    }
+
+    /// P1: however a server gives back what it was given.
+    #[test]
+    fn what_is_known_is_shown_in_no_writing() {
+        let redactor = knowing("s3cret/\"+key");
+        for text in ["s3cret/\"+key", "a s3cret/\"+key b", "k=s3cret%2F%22%2Bkey", r#"{"k":"s3cret/\"+key"}"#] {
+            for shown in [redactor.text(text), redactor.body(text.as_bytes()), redactor.url(text)] {
+                assert!(shown.contains("[redacted]") && !shown.contains("s3cret"), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_where_secrets_stand_is_not_shown() {
+        let redactor = Redactor::default();
+        let json = redactor.body(br#"{"access_token":"at-1","token_type":"Bearer","more":[{"client_secret":"cs-1"}]}"#);
+        assert_eq!(
+            json,
+            r#"{"access_token":"[redacted]","token_type":"Bearer","more":[{"client_secret":"[redacted]"}]}"#
+        );
+        let form = redactor.body(b"grant_type=authorization_code&code=c-1&code_verifier=v-1&client_id=x");
+        assert_eq!(form, "grant_type=authorization_code&code=[redacted]&code_verifier=[redacted]&client_id=x");
+        let url = redactor.url("http://127.0.0.1:1/callback?code=c-1&state=s#access_token=at-1");
+        assert_eq!(url, "http://127.0.0.1:1/callback?code=[redacted]&state=s#access_token=[redacted]");
+    }
+
+    #[test]
+    fn headers_that_carry_secrets_are_named_alone() {
+        let mut sensitive = HeaderValue::from_static("k-1");
+        sensitive.set_sensitive(true);
+        let headers = HeaderMap::from_iter([
+            (header::AUTHORIZATION, HeaderValue::from_static("Bearer at-1")),
+            (header::SET_COOKIE, HeaderValue::from_static("session=1")),
+            (header::LOCATION, HeaderValue::from_static("https://c.example/cb?code=c-1")),
+            ("x-api-key".parse().unwrap(), sensitive),
+        ]);
+        for (name, value) in Redactor::default().headers(&headers) {
+            let shown = if name == "location" { "https://c.example/cb?code=[redacted]" } else { "[redacted]" };
+            assert_eq!(value, shown, "{name}");
+        }
+    }
+
+    /// A secret that the cut goes through is no longer the secret that is known.
+    #[test]
+    fn a_body_is_cut_after_it_was_made_safe() {
+        let redactor = knowing("s3cret-key");
+        let shown = redactor.body(format!("{}s3cret-key", "ä".repeat(SHOWN / 2 - 2)).as_bytes());
+        assert!(!shown.contains("s3c") && shown.ends_with('…'), "{}", &shown[SHOWN - 8..]);
+    }
 }

@@ -20,6 +20,9 @@ pub struct Report {
     pub examined: Vec<Examined>,
     /// Everything that was sent, and what came back, in order and without secrets.
     pub exchanges: Vec<Exchange>,
+    /// What was made at the server and could not be taken away again, in words: "the client `c-1`: the server
+    /// offers no way to remove it".
+    pub left_behind: Vec<String>,
 }
 
 /// A check and what came of it.

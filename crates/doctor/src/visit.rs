@@ -41,6 +41,7 @@ pub struct Visit<'a> {
     began: Timestamp,
     exchanges: Vec<Exchange>,
     examined: Vec<Examined>,
+    left_behind: Vec<String>,
     no_way_on: Option<String>,
 }
 
@@ -77,8 +78,18 @@ impl<'a> Visit<'a> {
             }
         }
         let began = surroundings.clock.now();
-        let (exchanges, examined, no_way_on) = (Vec::new(), Vec::new(), None);
-        Self { target, surroundings, client, progress, redactor, began, exchanges, examined, no_way_on }
+        Self {
+            target,
+            surroundings,
+            client,
+            progress,
+            redactor,
+            began,
+            exchanges: Vec::new(),
+            examined: Vec::new(),
+            left_behind: Vec::new(),
+            no_way_on: None,
+        }
     }
 
     /// What is looked at.
@@ -129,7 +140,7 @@ impl<'a> Visit<'a> {
         let exchange = self.exchanges.len();
         self.exchanges.push(Exchange {
             method: request.method.to_string(),
-            url: self.redactor.text(request.url.as_str()),
+            url: self.redactor.url(request.url.as_str()),
             request_headers: self.redactor.headers(&request.headers),
             request_body: self.redactor.body(&request.body),
             answer: match &answer {
@@ -155,7 +166,8 @@ impl<'a> Visit<'a> {
 
     /// The check holds.
     pub fn passed(&mut self, check: &'static Check, seen: impl Into<Option<String>>) {
-        self.take_down(check, Verdict::Passed { seen: seen.into() });
+        let seen = seen.into().map(|seen| self.redactor.text(&seen));
+        self.take_down(check, Verdict::Passed { seen });
     }
 
     /// The check holds with a reservation; `exchanges` show it.
@@ -172,7 +184,14 @@ impl<'a> Visit<'a> {
 
     /// The check cannot be made, or does not apply.
     pub fn skipped(&mut self, check: &'static Check, reason: impl Into<String>) {
-        self.take_down(check, Verdict::Skipped { reason: reason.into() });
+        let reason = self.redactor.text(&reason.into());
+        self.take_down(check, Verdict::Skipped { reason });
+    }
+
+    /// This was made at the server, and cannot be taken away again.
+    pub fn left_behind(&mut self, what: impl Into<String>) {
+        let what = self.redactor.text(&what.into());
+        self.left_behind.push(what);
     }
 
     /// The first verdict on a check stays, unless a worse one follows.
@@ -206,6 +225,7 @@ impl<'a> Visit<'a> {
             began: self.began,
             ended: self.surroundings.clock.now(),
             exchanges: self.exchanges,
+            left_behind: self.left_behind,
         }
     }
 }

@@ -86,17 +86,10 @@ impl Proxy {
                 self.clock.advance(FOR_EVER);
                 std::future::pending().await
             }
-            Handshake::Says(bytes) => {
-                // What was sent is read first: a socket that is closed with something unread resets the connection.
-                stream.read(&mut [0; 4096]).await?;
-                stream.write_all(&bytes).await?;
-                stream.shutdown().await
-            }
+            Handshake::Says(bytes) => instead(&mut stream, &bytes).await,
             Handshake::SaysWithin(bytes) => {
                 let mut stream = self.tls.accept(stream).await?;
-                stream.read(&mut [0; 4096]).await?;
-                stream.write_all(&bytes).await?;
-                stream.shutdown().await
+                instead(&mut stream, &bytes).await
             }
         }
     }
@@ -219,4 +212,15 @@ impl Proxy {
         *response.headers_mut() = headers;
         response
     }
+}
+
+/// Says these bytes to whatever comes, and closes.
+async fn instead(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    // What was sent is read first: a socket that is closed with something unread resets the connection.
+    let read = stream.read(&mut [0; 16 << 10]).await?;
+    if read == 0 {
+        return Ok(());
+    }
+    stream.write_all(bytes).await?;
+    stream.shutdown().await
 }

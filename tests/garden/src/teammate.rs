@@ -101,7 +101,8 @@ impl SignIn for Teammate {
     }
 
     async fn authorize(&self, request: &Url) -> Result<Url, SignInError> {
-        let redirect_uri = self.redirect_uri();
+        let asked = request.query_pairs().find(|(name, _)| name == "redirect_uri");
+        let redirect_uri = asked.and_then(|(_, uri)| Url::parse(&uri).ok()).unwrap_or_else(|| self.redirect_uri());
         let mut page = self.send(Method::GET, request, &[]).await?;
         for _ in 0..PAGES {
             page = match self.read(&page, &redirect_uri) {

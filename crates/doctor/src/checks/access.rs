@@ -242,7 +242,11 @@ async fn with_a_person(visit: &mut Visit<'_>, endpoint: &Url, flow: Flow<'_>, ma
     // Of a token that the endpoint refuses there is nothing more to see; it is revoked all the same.
     let is_good = bearer::examine(visit, &grant).await;
     if is_good {
-        refresh::examine(visit, &mut grant).await;
+        if !refresh::examine(visit, &mut grant).await {
+            for check in [&misuse::REFRESH_RACE, &misuse::REFRESH_REUSE] {
+                visit.passed_over(check, "refreshing does not work");
+            }
+        }
         match sign_in::again(visit, flow).await {
             Some(code) => misuse::examine(visit, flow, &code, made).await,
             None => {
