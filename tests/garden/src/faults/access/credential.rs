@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, header};
 use serde_json::json;
 
 use super::{anonymous, result};
-use crate::{Answer, Fault, Mode, Tampering, Course};
+use crate::{Answer, Course, Fault, Mode, Tampering};
 
 /// From the first good value on, every other one in this header counts as that one.
 fn not_looked_at(name: HeaderName) -> Tampering {

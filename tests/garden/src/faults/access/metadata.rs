@@ -138,7 +138,8 @@ pub(super) const FAULTS: &[Fault] = &[
         found_by: "as-cimd",
         commit: || {
             server(|document| {
-                document["token_endpoint_auth_methods_supported"] = json!(["client_secret_post", "client_secret_basic"]);
+                document["token_endpoint_auth_methods_supported"] =
+                    json!(["client_secret_post", "client_secret_basic"]);
             })
         },
         ..OAUTH

@@ -161,7 +161,8 @@ pub(super) const FAULTS: &[Fault] = &[
         wrong: "The metadata is at the root alone, where the challenge names it",
         found_by: "prm-places",
         commit: || {
-            let named = challenge(|challenge| challenge.replace("oauth-protected-resource/mcp", "oauth-protected-resource"));
+            let named =
+                challenge(|challenge| challenge.replace("oauth-protected-resource/mcp", "oauth-protected-resource"));
             named.arriving(|asked| match asked.path == "/.well-known/oauth-protected-resource/mcp" {
                 true => Course::Answer(Answer::empty(404)),
                 false => Course::Usual,
