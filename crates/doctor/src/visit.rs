@@ -41,6 +41,7 @@ pub struct Visit<'a> {
     began: Timestamp,
     exchanges: Vec<Exchange>,
     examined: Vec<Examined>,
+    no_way_on: Option<String>,
     left_behind: Vec<String>,
 }
 
@@ -77,8 +78,18 @@ impl<'a> Visit<'a> {
             }
         }
         let began = surroundings.clock.now();
-        let (exchanges, examined, left_behind) = (Vec::new(), Vec::new(), Vec::new());
-        Self { target, surroundings, client, progress, redactor, began, exchanges, examined, left_behind }
+        Self {
+            target,
+            surroundings,
+            client,
+            progress,
+            redactor,
+            began,
+            exchanges: Vec::new(),
+            examined: Vec::new(),
+            no_way_on: None,
+            left_behind: Vec::new(),
+        }
     }
 
     /// What is looked at.
@@ -103,12 +114,29 @@ impl<'a> Visit<'a> {
     /// # Errors
     /// No answer came, or none that could be read.
     pub async fn send(&mut self, request: Request) -> Result<Answer, NoAnswer> {
+        let met = self.exchange(&request).await;
+        self.write_down(&request, met)
+    }
+
+    /// As [`Visit::send`], of two requests at once.
+    pub async fn send_both(&mut self, requests: [Request; 2]) -> [Result<Answer, NoAnswer>; 2] {
+        let [one, other] = requests;
+        let (met_one, met_other) = futures_util::future::join(self.exchange(&one), self.exchange(&other)).await;
+        [self.write_down(&one, met_one), self.write_down(&other, met_other)]
+    }
+
+    async fn exchange(&self, request: &Request) -> Met {
         let began = self.surroundings.clock.now();
         let answer = match self.client.send(request.clone()).await {
             Ok(response) => response.read().await,
             Err(error) => Err(error),
         };
         let took = Duration::try_from(self.surroundings.clock.now().duration_since(began)).unwrap_or_default();
+        Met { answer, took }
+    }
+
+    fn write_down(&mut self, request: &Request, met: Met) -> Result<Answer, NoAnswer> {
+        let Met { answer, took } = met;
         let exchange = self.exchanges.len();
         self.exchanges.push(Exchange {
             method: request.method.to_string(),
@@ -129,6 +157,11 @@ impl<'a> Visit<'a> {
             Ok(received) => Ok(Answer { received, took, exchange }),
             Err(error) => Err(NoAnswer { error, exchange }),
         }
+    }
+
+    /// Why nothing further is looked at, where no check that failed says it: nobody gave a key, say.
+    pub fn goes_no_further(&mut self, reason: impl Into<String>) {
+        self.no_way_on.get_or_insert(reason.into());
     }
 
     /// The check holds.
@@ -175,10 +208,11 @@ impl<'a> Visit<'a> {
     /// Ends: what has no verdict was not looked at.
     pub(crate) fn end(mut self) -> Report {
         let failed = self.examined.iter().find(|examined| matches!(examined.verdict, Verdict::Failed(_)));
-        let reason = failed.map_or_else(
-            || "it was not reached".to_owned(),
-            |first| format!("it cannot be looked at while {} fails", first.check.id),
-        );
+        let no_way_on = self
+            .no_way_on
+            .take()
+            .or_else(|| failed.map(|first| format!("it cannot be looked at while {} fails", first.check.id)));
+        let reason = no_way_on.unwrap_or_else(|| "it was not reached".to_owned());
         let examined = checks::all().map(|check| {
             let found = self.examined.iter().position(|examined| examined.check == check);
             let skipped = || Examined { check, verdict: Verdict::Skipped { reason: reason.clone() } };
@@ -194,6 +228,12 @@ impl<'a> Visit<'a> {
             left_behind: self.left_behind,
         }
     }
+}
+
+/// What came of a request, before it is written down.
+struct Met {
+    answer: Result<Received, SendError>,
+    took: Duration,
 }
 
 const fn weight(verdict: &Verdict) -> u8 {
