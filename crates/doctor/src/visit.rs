@@ -41,8 +41,8 @@ pub struct Visit<'a> {
     began: Timestamp,
     exchanges: Vec<Exchange>,
     examined: Vec<Examined>,
-    left_behind: Vec<String>,
     no_way_on: Option<String>,
+    left_behind: Vec<String>,
 }
 
 /// An answer, and where it stands among the exchanges.
@@ -87,8 +87,8 @@ impl<'a> Visit<'a> {
             began,
             exchanges: Vec::new(),
             examined: Vec::new(),
-            left_behind: Vec::new(),
             no_way_on: None,
+            left_behind: Vec::new(),
         }
     }
 
