@@ -48,6 +48,9 @@ pub enum Unreachable {
     /// Nothing comes back.
     #[error("nothing comes back, as behind a firewall")]
     TimedOut,
+    /// This machine itself has no way there: mostly no IPv6.
+    #[error("this machine has no way there")]
+    NoRoute,
     /// Something else, in the words of the system.
     #[error("{0}")]
     Other(String),
@@ -185,6 +188,7 @@ async fn connect(net: &Net, url: &Url, address: IpAddr) -> Result<TcpStream, Unr
     TcpStream::connect(at).await.map_err(|error| match error.kind() {
         io::ErrorKind::ConnectionRefused => Unreachable::Refused,
         io::ErrorKind::TimedOut => Unreachable::TimedOut,
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => Unreachable::NoRoute,
         _ => Unreachable::Other(error.to_string()),
     })
 }
