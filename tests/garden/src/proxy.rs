@@ -14,7 +14,7 @@ use std::{
 
 use bridgehead_harness::MovableClock;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::{HeaderName, HeaderValue, Request, Response, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
@@ -187,8 +187,12 @@ impl Proxy {
         let body = match ending {
             Ending::Complete => Full::new(body).map_err(|never: Infallible| match never {}).boxed(),
             Ending::Broken => {
-                let broken = io::Error::from(io::ErrorKind::ConnectionReset);
-                StreamBody::new(stream::iter([Ok(Frame::data(body)), Err(broken)])).boxed()
+                let broken = stream::once(async {
+                    // What came before it is written while this waits.
+                    tokio::task::yield_now().await;
+                    Err(io::Error::from(io::ErrorKind::ConnectionReset))
+                });
+                StreamBody::new(stream::iter([Ok(Frame::data(body))]).chain(broken)).boxed()
             }
             Ending::Endless => StreamBody::new(stream::repeat_with(move || Ok(Frame::data(body.clone())))).boxed(),
             Ending::Hanging => {
