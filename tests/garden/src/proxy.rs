@@ -14,7 +14,7 @@ use std::{
 
 use bridgehead_harness::MovableClock;
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 use http::{HeaderName, HeaderValue, Request, Response, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
@@ -187,12 +187,17 @@ impl Proxy {
         let body = match ending {
             Ending::Complete => Full::new(body).map_err(|never: Infallible| match never {}).boxed(),
             Ending::Broken => {
-                let broken = stream::once(async {
-                    // What came before it is written while this waits.
-                    tokio::task::yield_now().await;
-                    Err(io::Error::from(io::ErrorKind::ConnectionReset))
+                let frames = stream::unfold(Some(body), |body| async {
+                    match body {
+                        Some(body) => Some((Ok(Frame::data(body)), None)),
+                        None => {
+                            // What came before is written while this waits.
+                            tokio::task::yield_now().await;
+                            Some((Err(io::Error::from(io::ErrorKind::ConnectionReset)), None))
+                        }
+                    }
                 });
-                StreamBody::new(stream::iter([Ok(Frame::data(body))]).chain(broken)).boxed()
+                StreamBody::new(frames).boxed()
             }
             Ending::Endless => StreamBody::new(stream::repeat_with(move || Ok(Frame::data(body.clone())))).boxed(),
             Ending::Hanging => {
