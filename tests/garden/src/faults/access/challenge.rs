@@ -153,7 +153,7 @@ pub(super) const FAULTS: &[Fault] = &[
         found_by: "token-wrong",
         commit: || {
             Tampering::none().arriving(|asked| {
-                let made_up = asked.bearer().is_some_and(|token| !token.starts_with("bh"));
+                let made_up = asked.is_for_endpoint() && asked.bearer().is_some_and(|token| !token.starts_with("bh"));
                 if made_up { Course::Answer(result()) } else { Course::Usual }
             })
         },
@@ -165,7 +165,7 @@ pub(super) const FAULTS: &[Fault] = &[
         found_by: "token-wrong",
         commit: || {
             Tampering::none().arriving(|asked| {
-                let made_up = asked.bearer().is_some_and(|token| !token.starts_with("bh"));
+                let made_up = asked.is_for_endpoint() && asked.bearer().is_some_and(|token| !token.starts_with("bh"));
                 if made_up { Course::Answer(Answer::empty(500)) } else { Course::Usual }
             })
         },
