@@ -193,10 +193,9 @@ async fn redirected(visit: &mut Visit<'_>, url: &Url, answer: &Answer) -> Option
     if to.origin() != url.origin() {
         return None;
     }
-    let next = ask(visit, &to).await?;
-    if next.received.status.is_redirection() {
-        return None;
-    }
+    // A login page, say: the redirect is what is wrong, and that was said.
+    let credential = visit.target().headers.clone();
+    let next = visit.send(asking(&to, &credential).ok()?).await.ok().filter(is_endpoint)?;
     let found = judge(visit, &to, next).await?;
     Some(Found { redirected: true, ..found })
 }
@@ -225,6 +224,11 @@ async fn elsewhere(visit: &mut Visit<'_>, url: &Url, answer: &Answer) -> Option<
             return Some(Found { endpoint: guess, status: other.received.status, redirected: true });
         }
     }
+    if is_nothing(answer.received.status) && is_named_in_metadata(visit, url).await {
+        // Then it is there, and hides from whoever has not signed in: what is wrong with that is said later.
+        visit.passed(&URL_PATH, "the metadata for signing in names it".to_owned());
+        return Some(Found { endpoint: url.clone(), status: answer.received.status, redirected: false });
+    }
     let cause = by(&answer.received.headers);
     if is_page(answer) && !is_nothing(answer.received.status) {
         visit.passed(&URL_PATH, None);
@@ -233,6 +237,17 @@ async fn elsewhere(visit: &mut Visit<'_>, url: &Url, answer: &Answer) -> Option<
         visit.failed(&URL_PATH, format!("At {} there is {what} ({status}{cause}).", url.path()), [answer.exchange]);
     }
     None
+}
+
+/// Whether there is metadata of a protected resource for this very URL (RFC 9728 §3.1).
+async fn is_named_in_metadata(visit: &mut Visit<'_>, url: &Url) -> bool {
+    let mut at = url.clone();
+    at.set_query(None);
+    at.set_path(&format!("/.well-known/oauth-protected-resource{}", url.path()));
+    let Ok(answer) = visit.send(Request::get(at)).await else { return false };
+    let document: Value = serde_json::from_slice(&answer.received.body).unwrap_or_default();
+    let resource = document.get("resource").and_then(Value::as_str).and_then(|resource| resource.parse::<Url>().ok());
+    answer.received.status.is_success() && resource.as_ref() == Some(url)
 }
 
 fn is_gateway(status: StatusCode) -> bool {
@@ -244,8 +259,13 @@ const fn is_nothing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 404 | 405 | 410 | 501)
 }
 
+/// Whether a page comes in the place of an answer. That of a 401 is never read: its head says what to do.
 pub(super) fn is_page(answer: &Answer) -> bool {
-    answer.received.media_type().is_some_and(|media_type| matches!(&*media_type, "text/html" | "application/xhtml+xml"))
+    answer.received.status != StatusCode::UNAUTHORIZED
+        && answer
+            .received
+            .media_type()
+            .is_some_and(|media_type| matches!(&*media_type, "text/html" | "application/xhtml+xml"))
 }
 
 fn is_endpoint(answer: &Answer) -> bool {
