@@ -9,6 +9,6 @@ use crate::Fault;
 
 /// All of them, in the order of the areas.
 pub fn all() -> impl Iterator<Item = &'static Fault> {
-    let lists = [reach::FAULTS].into_iter().chain(access::FAULTS.iter().copied());
+    let lists = reach::FAULTS.iter().copied().chain(access::FAULTS.iter().copied());
     lists.chain([protocol::FAULTS, tools::FAULTS]).flatten()
 }

@@ -33,9 +33,12 @@ const SERVER: &str = "/.well-known/oauth-authorization-server";
 const OPENID: &str = "/.well-known/openid-configuration";
 
 fn is_anonymous(asked: &Asked) -> bool {
+    // What comes without TLS, or of a foreign page, has another answer first.
     asked.is_for_endpoint()
+        && asked.encrypted
         && asked.method == Method::POST
         && asked.query.is_none()
+        && !asked.headers.contains_key(header::ORIGIN)
         && !asked.headers.contains_key(header::AUTHORIZATION)
 }
 

@@ -40,7 +40,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         name: "challenge-login-page",
         wrong: "Calls without a token are redirected to a login page",
-        found_by: "challenge-status",
+        found_by: "http-redirect",
         commit: || anonymous(page_of_login),
         ..OAUTH
     },
