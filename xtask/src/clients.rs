@@ -92,7 +92,7 @@ impl Clients {
 
 /// Installs unless the stamp says that exactly this is installed. The stamp is written last, so a run that was cut
 /// short is repeated.
-fn once(stamp: &Path, wanted: &str, what: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(crate) fn once(stamp: &Path, wanted: &str, what: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
     if std::fs::read_to_string(stamp).is_ok_and(|installed| installed == wanted) {
         println!("{what}: installed before");
         return Ok(());
@@ -112,6 +112,6 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn read(file: &Path) -> Result<String> {
+pub(crate) fn read(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }

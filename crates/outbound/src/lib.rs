@@ -1,7 +1,8 @@
 //! The only place where an HTTP client is made: time-outs, pool, TLS, address guard.
 //!
-//! A [`Client`] has one of two policies, by type: [`Configured`] for addresses that the operator
-//! wrote, [`Strangers`] for addresses that somebody else did. Both
+//! A [`Client`] has one of three policies, by type: [`Configured`] for addresses that the operator
+//! wrote, [`Strangers`] for addresses that somebody else did, [`Visited`] for a server that is looked
+//! at. All of them
 //!
 //! - speak HTTP/1.1 and, over TLS, HTTP/2, and take gzip;
 //! - trust the certificates that the system trusts (an internal authority installed there
@@ -14,6 +15,8 @@
 //!
 //! Retries, circuits and caches are not here: they belong to the pipeline. Whether `https` is asked
 //! of a stranger is the caller's to say.
+//!
+//! [`look`] shows the way to a server step by step, up to its certificate, and sends nothing.
 //!
 //! # Why hyper, and not reqwest?
 //!
@@ -31,6 +34,8 @@
 //! A company's own authority is installed in its systems, and [`Configured`] is for their inside.
 //! A container needs `ca-certificates` or `SSL_CERT_FILE`, and says so where it has neither.
 
+pub mod look;
+
 mod client;
 mod connect;
 mod error;
@@ -44,7 +49,8 @@ pub use bytes::Bytes;
 pub use client::Client;
 pub use error::{MaybeSent, MaybeSentReason, NotSent, NotSentReason, SendError};
 pub use guard::is_public;
+pub use look::Trust;
 pub use net::{Net, Resolve, SystemResolver};
-pub use policy::{Configured, Limits, Policy, Strangers};
+pub use policy::{Configured, Limits, Policy, Strangers, Visited};
 pub use request::{IllegalHeaderValue, Request};
 pub use response::{Received, Response};

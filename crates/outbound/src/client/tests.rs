@@ -1,6 +1,7 @@
 //! Against real sockets: what is sent, what comes back, and what is said of every failure.
 
 mod harness;
+mod look;
 mod strangers;
 mod tls;
 
