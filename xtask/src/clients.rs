@@ -92,7 +92,7 @@ impl Clients {
 
 /// Installs unless the stamp says that exactly this is installed. The stamp is written last, so a run that was cut
 /// short is repeated.
-fn once(stamp: &Path, wanted: &str, what: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(crate) fn once(stamp: &Path, wanted: &str, what: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
     if std::fs::read_to_string(stamp).is_ok_and(|installed| installed == wanted) {
         println!("{what}: installed before");
         return Ok(());

@@ -15,6 +15,7 @@ mod deps;
 mod first_run;
 mod footprint;
 mod generate;
+mod guide;
 mod image;
 mod layers;
 mod limits;
@@ -40,6 +41,9 @@ usage: cargo xtask COMMAND
   limits               what is longer than it should be (a report, it never fails)
   paths                every path that a guide names exists
   generate [--check]   write the generated files, or only see whether they are up to date
+  guide [--screenshots]
+                       the user guide as a static site in target/guide, without dead links;
+                       --screenshots: makes its pictures anew
   first-run [--short]  the README's first command in a fresh clone, up to the first tool call;
                        --short: the development binary and a copy of the example
   image [--short]      builds the container image without a container engine and serves the example from it, with
@@ -72,6 +76,8 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["paths"] => paths::run(&workspace),
         ["generate"] => generate::write(&workspace),
         ["generate", "--check"] => generate::check(&workspace),
+        ["guide"] => guide::run(&workspace),
+        ["guide", "--screenshots"] => guide::screenshots(&workspace),
         ["first-run"] => first_run::from_clone(&workspace),
         ["first-run", "--short"] => first_run::short(&workspace),
         ["image"] => image::full(&workspace),

@@ -10,7 +10,7 @@ use crate::clients::{self, Clients};
 use crate::process;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{first_run, generate, image, layers, limits, paths, tools};
+use crate::{first_run, generate, guide, image, layers, limits, paths, tools};
 
 /// The tests that drive foreign clients and servers are behind these features, so that a plain `cargo test` needs only
 /// Rust.
@@ -30,6 +30,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     steps.step("layers", || layers::run(workspace));
     steps.step("limits", || limits::run(workspace));
     steps.step("paths in the guides", || paths::run(workspace));
+    steps.step("guide: build", || guide::run(workspace));
     steps.step("programs", || build_programs(workspace, &clients));
     steps.step("generated files", || generate::check(workspace));
     steps.step("clients", || clients.set_up(workspace));
