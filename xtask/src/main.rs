@@ -46,6 +46,9 @@ usage: cargo xtask COMMAND
                        --screenshots: makes its pictures anew
   first-run [--short]  the README's first command in a fresh clone, up to the first tool call;
                        --short: the development binary and a copy of the example
+  first-run --openapi [--short]
+                       from a fresh clone and a description of an API to the first call through OAuth by a client of
+                       other people's, with the time of each step
   image [--short]      builds the container image without a container engine and serves the example from it, with
                        nothing writable but the volume; --short: the development binary (Linux, as root)
   crash [--seed NUMBER] [--calls NUMBER]
@@ -80,6 +83,8 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["guide", "--screenshots"] => guide::screenshots(&workspace),
         ["first-run"] => first_run::from_clone(&workspace),
         ["first-run", "--short"] => first_run::short(&workspace),
+        ["first-run", "--openapi"] => first_run::newcomer::from_clone(&workspace),
+        ["first-run", "--openapi", "--short"] => first_run::newcomer::short(&workspace),
         ["image"] => image::full(&workspace),
         ["image", "--short"] => image::short(&workspace),
         ["crash", arguments @ ..] => crash::run(&workspace, arguments),

@@ -40,6 +40,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         steps.left_out("Chinook: not run, no database (set E2E_CHINOOK)");
     }
     steps.step("first run, short", || first_run::short(workspace));
+    steps.step("first run with an API, short", || first_run::newcomer::short(workspace));
     match image::can_run() {
         true => steps.step("image, short", || image::with_program(workspace, &clients.program("bridgehead"))),
         false => steps.left_out("image: not run, it needs Linux and to be started as root"),
