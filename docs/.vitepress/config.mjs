@@ -30,10 +30,11 @@ function heading(page) {
 
 const item = page => ({ text: heading(page), link: `/${page.replace(/index$/, '')}` });
 
-/** The pages that the program writes about itself, whichever there are. */
+/** The pages that the program writes about itself, and those on how its judgements were tried, whichever there are. */
 function reference() {
-  const pages = readdirSync(join(DOCS, 'reference')).filter(file => file.endsWith('.md')).sort();
-  return pages.map(file => item(`reference/${basename(file, '.md')}`));
+  const written = readdirSync(join(DOCS, 'reference')).filter(file => file.endsWith('.md')).sort();
+  const tried = ['lint-over-real-descriptions', 'doctor-fault-garden'].filter(page => existsSync(join(DOCS, `${page}.md`)));
+  return [...written.map(file => `reference/${basename(file, '.md')}`), ...tried].map(item);
 }
 
 /** Says above a block which file it is, and of a command that nobody has tried here. */
@@ -67,8 +68,8 @@ export default {
   markdown: { html: false, config: captions },
   themeConfig: {
     sidebar: [
-      ...CHAPTERS.map(([text, pages]) => ({ text, items: pages.filter(page => existsSync(join(DOCS, `${page}.md`))).map(item) })),
-      { text: 'Reference', items: [...reference(), item('lint-over-real-descriptions')] },
+      ...CHAPTERS.map(([text, pages]) => ({ text, items: pages.map(item) })),
+      { text: 'Reference', items: reference() },
     ],
     outline: [2, 3],
     search: { provider: 'local' },

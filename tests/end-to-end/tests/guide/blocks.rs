@@ -36,9 +36,24 @@ pub(crate) fn blocks(page: &str) -> Result<Vec<Placed>, String> {
     let mut found = Vec::new();
     let mut lines = page.lines().enumerate();
     while let Some((number, line)) = lines.next() {
-        let Some(info) = line.strip_prefix("```") else { continue };
-        let text: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
-        let block = block(info, &text).map_err(|fault| format!("line {}: {fault}", number + 1))?;
+        let at = |fault: String| format!("line {}: {fault}", number + 1);
+        let Some(info) = line.strip_prefix("```") else {
+            // It would be shown as a block, and nobody would try it.
+            let is_hidden = ["```", "~~~"].iter().any(|fence| line.trim_start_matches(['>', ' ']).starts_with(fence));
+            if is_hidden {
+                return Err(at(format!("`{line}`: a block begins with three backticks at the start of its line")));
+            }
+            continue;
+        };
+        let mut text = Vec::new();
+        loop {
+            match lines.next() {
+                Some((_, "```")) => break,
+                Some((_, line)) => text.push(line),
+                None => return Err(at("the block has no end".to_owned())),
+            }
+        }
+        let block = block(info, &text).map_err(at)?;
         found.extend(block.map(|block| Placed { line: number + 1, block }));
     }
     Ok(found)
@@ -97,9 +112,17 @@ mod tests {
 
     #[test]
     fn a_block_without_a_role_is_a_fault() {
-        for page in
-            ["```toml\n```", "```sh\nls\n```", "```\nx\n```", "```console failing\n```", "```console\nsaid\n```"]
-        {
+        for page in [
+            "```toml\n```",
+            "```sh\nls\n```",
+            "```\nx\n```",
+            "```console failing\n```",
+            "```console\nsaid\n```",
+            "```console\n$ true",
+            "  ```console\n  $ true\n  ```",
+            "> ```console\n> $ true\n> ```",
+            "~~~console\n$ true\n~~~",
+        ] {
             assert!(blocks(page).is_err_and(|fault| fault.starts_with("line 1: ")), "{page}");
         }
     }

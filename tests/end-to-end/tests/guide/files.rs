@@ -27,8 +27,9 @@ fn put(whole: &mut Table, settings: Table) {
 /// Whether the lines stand in this file of the repository, one below the other.
 pub(crate) fn stands_in(path: &str, excerpt: &str) -> Result<(), String> {
     let text = std::fs::read_to_string(repository().join(path)).map_err(|error| format!("{path}: {error}"))?;
-    let plain = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
-    match plain(&text).contains(&plain(excerpt)) {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let wanted: Vec<&str> = excerpt.lines().map(str::trim).collect();
+    match !wanted.is_empty() && lines.windows(wanted.len()).any(|there| there == wanted) {
         true => Ok(()),
         false => Err(format!("this does not stand in {path}")),
     }
@@ -51,6 +52,8 @@ mod tests {
     #[test]
     fn an_excerpt_has_to_stand_there() {
         assert!(stands_in("rustfmt.toml", "max_width = 1\n").is_err());
-        assert!(stands_in("nothing.toml", "").is_err());
+        assert!(stands_in("rustfmt.toml", "").is_err());
+        assert!(stands_in("nothing.toml", "max_width = 120\n").is_err());
+        assert!(stands_in("rustfmt.toml", "max_width = 120\n").is_ok());
     }
 }
