@@ -3,6 +3,7 @@
 
 mod card;
 mod client;
+pub(crate) mod newcomer;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -16,6 +16,7 @@ mod doctor;
 mod first_run;
 mod footprint;
 mod generate;
+mod guide;
 mod image;
 mod layers;
 mod limits;
@@ -41,8 +42,14 @@ usage: cargo xtask COMMAND
   limits               what is longer than it should be (a report, it never fails)
   paths                every path that a guide names exists
   generate [--check]   write the generated files, or only see whether they are up to date
+  guide [--screenshots]
+                       the user guide as a static site in target/guide, without dead links;
+                       --screenshots: makes its pictures anew
   first-run [--short]  the README's first command in a fresh clone, up to the first tool call;
                        --short: the development binary and a copy of the example
+  first-run --openapi [--short]
+                       from a fresh clone and a description of an API to the first call through OAuth by a client of
+                       other people's, with the time of each step
   image [--short]      builds the container image without a container engine and serves the example from it, with
                        nothing writable but the volume; --short: the development binary (Linux, as root)
   crash [--seed NUMBER] [--calls NUMBER]
@@ -74,8 +81,12 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["paths"] => paths::run(&workspace),
         ["generate"] => generate::write(&workspace),
         ["generate", "--check"] => generate::check(&workspace),
+        ["guide"] => guide::run(&workspace),
+        ["guide", "--screenshots"] => guide::screenshots(&workspace),
         ["first-run"] => first_run::from_clone(&workspace),
         ["first-run", "--short"] => first_run::short(&workspace),
+        ["first-run", "--openapi"] => first_run::newcomer::from_clone(&workspace),
+        ["first-run", "--openapi", "--short"] => first_run::newcomer::short(&workspace),
         ["image"] => image::full(&workspace),
         ["image", "--short"] => image::short(&workspace),
         ["crash", arguments @ ..] => crash::run(&workspace, arguments),

@@ -10,7 +10,7 @@ use crate::clients::{self, Clients};
 use crate::process;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{first_run, generate, image, layers, limits, paths, tools};
+use crate::{first_run, generate, guide, image, layers, limits, paths, tools};
 
 /// The tests that drive foreign clients and servers are behind these features, so that a plain `cargo test` needs only
 /// Rust.
@@ -30,6 +30,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     steps.step("layers", || layers::run(workspace));
     steps.step("limits", || limits::run(workspace));
     steps.step("paths in the guides", || paths::run(workspace));
+    steps.step("guide: build", || guide::run(workspace));
     steps.step("programs", || build_programs(workspace, &clients));
     steps.step("generated files", || generate::check(workspace));
     steps.step("clients", || clients.set_up(workspace));
@@ -39,6 +40,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         steps.left_out("Chinook: not run, no database (set E2E_CHINOOK)");
     }
     steps.step("first run, short", || first_run::short(workspace));
+    steps.step("first run with an API, short", || first_run::newcomer::short(workspace));
     match image::can_run() {
         true => steps.step("image, short", || image::with_program(workspace, &clients.program("bridgehead"))),
         false => steps.left_out("image: not run, it needs Linux and to be started as root"),

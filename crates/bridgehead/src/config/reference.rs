@@ -110,7 +110,8 @@ fn table(text: &mut String, rows: &[Row<'_>], marked: bool) {
         let examples = node.get("examples").and_then(Value::as_array).into_iter().flatten();
         let examples: Vec<_> = examples.map(|example| format!("`{}`", toml(example))).collect();
         let example = if examples.is_empty() { String::new() } else { format!(" E.g. {}.", examples.join(", ")) };
-        let meaning = format!("{}{example}{mark}", description(node)).replace('|', "\\|");
+        // A row is a line.
+        let meaning = format!("{}{example}{mark}", description(node)).replace('|', "\\|").replace('\n', " ");
         let shown = path.shown();
         let name = overlay::name_of(&shown);
         let _ = writeln!(text, "| `{shown}` | `{name}` | {} | {default} | {meaning} |", kind(node));
