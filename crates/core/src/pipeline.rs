@@ -51,7 +51,10 @@ use self::{
 };
 use crate::{
     AuditSink, Call, CallError, Catalog, Clock, Entry, Fault, IdempotencyKey, Outcome, Refusal,
-    effects::{arguments_digest, handle::RESULT},
+    effects::{
+        Task, TaskVerb, arguments_digest,
+        handle::{self, PATIENCE, RESULT, TASK_PATIENCE},
+    },
 };
 
 pub use claim::Effects;
@@ -111,8 +114,43 @@ impl Pipeline {
             deadline.bound(entry, &gate.0, answer).await
         }
         .await;
-        record.close(&result);
+        record.close(result.as_ref());
         result
+    }
+
+    /// Does what is asked with the task that `call` (of [`handle::ask`]) names: looks at it or stops it, and
+    /// says what is known of it then. The caller needs what fetching the result of a handle needs.
+    ///
+    /// # Errors
+    /// The caller may not, or has no such task; or the store failed. What came of the task itself stands in
+    /// [`Task::state`].
+    pub async fn task(&self, catalog: &Catalog, call: &Call, verb: TaskVerb) -> Result<Task, CallError> {
+        let mut record = audit::Open::new(&*self.audit, self.clock.clone(), call, Arc::default());
+        let result = async {
+            let entry = find::find(catalog, call)?;
+            record.found(&entry.tool);
+            permit::permit(call, entry)?;
+            self.dispatch.caller_may(call, entry).await?;
+            self.task_of(catalog, call, verb).await
+        }
+        .await;
+        let told = Outcome::default();
+        record.close(result.as_ref().map(|_| &told));
+        result
+    }
+
+    /// The task that a call with this answer has become; `None` for every other answer, and where the store
+    /// cannot tell: the handle in the answer is good all the same.
+    pub async fn begun(&self, catalog: &Catalog, call: &Call, answer: &Outcome) -> Option<Task> {
+        let ask = handle::ask(call.request_id.clone(), call.caller.clone(), handle::of_answer(answer)?);
+        self.task_of(catalog, &ask, TaskVerb::Get).await.ok()
+    }
+
+    async fn task_of(&self, catalog: &Catalog, call: &Call, verb: TaskVerb) -> Result<Task, CallError> {
+        match &self.claims {
+            Some(claims) => claims.task(catalog, call, verb).await,
+            None => Err(Fault::new("looking at a task, without a store for it").into()),
+        }
     }
 
     async fn answer(
@@ -132,6 +170,7 @@ impl Pipeline {
                     _stop: stop.drop_guard(),
                     gate: gate.clone(),
                     deadline: call.deadline,
+                    patience: if call.takes_tasks { TASK_PATIENCE } else { PATIENCE },
                     subject: call.caller.subject.clone(),
                     digest: arguments_digest(&call.arguments),
                     effect: key.as_ref().map(|key| claims.effect(&entry, &call, key)),
