@@ -20,7 +20,8 @@
 //! the turn and the place: a call that cannot succeed takes nobody's. The time in the queues counts
 //! against the deadline. What step 7 has claimed it settles behind step 9, and a refusal on the way there
 //! releases it. A call that outlasts the patience of platforms is answered with a handle around steps 7 to
-//! 9 (`claim/outlast`), and goes on. Between 8c and 8d stands the `gate`: what has passed it may have been sent.
+//! 9 (`claim/outlast`), and goes on; for clients that have tasks it is one (`claim/task`). Between 8c and 8d
+//! stands the `gate`: what has passed it may have been sent.
 
 mod arguments;
 mod audit;

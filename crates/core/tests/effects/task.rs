@@ -6,7 +6,7 @@ use bridgehead_core::{
     Call, CallError, Outcome, RequestId, UpstreamCode,
     effects::{Task, TaskState, TaskVerb, handle},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -170,6 +170,20 @@ async fn an_error_is_told_as_it_was() {
         TaskState::Ended(result) => assert_eq!(code(&result), UpstreamCode::Rejected.as_str()),
         other => panic!("{other:?}"),
     }
+}
+
+/// A key whose call came to nothing is fresh again, so there is no record of it; who asks is told what to do.
+#[tokio::test]
+async fn a_call_with_a_key_that_came_to_nothing_is_made_again() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    let id = begun(&rig, &replica, order(), Act::FailSlowly(UpstreamCode::Unavailable)).await;
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    let told = task(&replica, &id, TaskVerb::Get).await.unwrap_err();
+    let object = Value::Object(told.to_object("r")).to_string();
+    assert!(object.contains("make it again with the same key"), "{object}");
+    assert_eq!(number(&replica.run(order()).await), 1);
 }
 
 /// A handle that was given is good, though nothing can be said of its task now; and what could not be

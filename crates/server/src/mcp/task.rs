@@ -106,8 +106,9 @@ fn object(value: &impl Serialize) -> Map<String, Value> {
 fn refused(error: &CallError, request_id: &RequestId) -> ErrorData {
     match error {
         CallError::Refused(Refusal::InvalidArguments(_)) => {
-            let message =
-                "Invalid params: `taskId` is no task of yours, or one that is too old. Copy it as it was given.";
+            let message = "Invalid params: `taskId` is no task of yours, or one that is too old, or of a call that came to \
+                           nothing. Copy it as it was given; if the call had an idempotency key, make it again with the \
+                           same key.";
             ErrorData::invalid_params(message, None)
         }
         error => convert::failure(error, request_id.as_str()).err().unwrap_or_else(|| {

@@ -260,9 +260,13 @@ fn in_doubt(tool: &str, record: &EffectRecord) -> CallError {
     }))
 }
 
-/// Somebody else's handle is as unknown as one that never was.
+/// Somebody else's handle is as unknown as one that never was. So is that of a call whose key is fresh
+/// again: nothing is known of it, and the same call is made anew.
 fn no_such_handle() -> CallError {
-    let message = "is no handle of a call of yours, or one that is too old. Copy it as it was given".to_owned();
+    let message =
+        "is no handle of a call of yours, or one that is too old, or of a call that came to nothing. Copy it as \
+                   it was given; if the call had an idempotency key, make it again with the same key"
+            .to_owned();
     Refusal::InvalidArguments(vec![ArgumentFault { path: format!("/{HANDLE}"), message }]).into()
 }
 
