@@ -114,7 +114,9 @@ async fn a_task_is_known_to_every_replica_and_to_its_caller_alone() {
         assert_eq!(stopped["result"], json!({"resultType": "complete"}));
     }
     assert_eq!(ended(&here, &alice, &look).await["status"], "cancelled");
-    assert_eq!(task(&there, &alice, "tasks/get", &order).await["result"]["status"], "working");
+    let going_on = task(&there, &alice, "tasks/get", &order).await;
+    assert_eq!(going_on["result"]["status"], "working", "{going_on}");
+    assert!(going_on["result"]["statusMessage"].as_str().unwrap().contains("cannot be called back"), "{going_on}");
     upstream.release();
     let ordered = ended(&there, &alice, &order).await;
     assert_eq!((&ordered["status"], &ordered["result"]["isError"]), (&json!("completed"), &json!(false)), "{ordered}");

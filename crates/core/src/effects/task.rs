@@ -31,6 +31,8 @@ pub struct Task {
     pub changed_at: Timestamp,
     /// From here on the handle is as unknown as one that never was.
     pub keep_until: Timestamp,
+    /// Whether it stops when it is asked to: it is a read of a tool that is still served.
+    pub can_stop: bool,
     /// What it came to.
     pub state: TaskState,
 }

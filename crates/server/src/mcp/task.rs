@@ -20,6 +20,9 @@ use super::{
     handler::{caller, is_2026},
 };
 
+/// What is said of a call with effects while it goes on.
+const SENT: &str = "It has been sent and cannot be called back: it goes on to its end, cancelled or not.";
+
 /// Whether there are calls that may become tasks.
 pub(super) fn are_served(catalog: &Catalog) -> bool {
     catalog.find(handle::RESULT).is_some()
@@ -37,16 +40,7 @@ pub(super) async fn created(endpoint: &Endpoint, call: &Call, answer: &Outcome) 
         return None;
     }
     let task = endpoint.pipeline.begun(&endpoint.catalog(), call, answer).await?;
-    let status = match task.state {
-        TaskState::Working => TaskStatus::Working,
-        TaskState::Ended(Err(CallError::Internal(_))) => TaskStatus::Failed,
-        TaskState::Ended(_) => TaskStatus::Completed,
-        TaskState::Stopped => TaskStatus::Cancelled,
-    };
-    let message = format!("`{}` goes on.", call.wire_name);
-    let seed = on_the_wire(&task, status);
-    let seed = if status == TaskStatus::Working { seed.with_status_message(message) } else { seed };
-    Some(CallToolResponse::Task(CreateTaskResult::new(seed)))
+    Some(CallToolResponse::Task(CreateTaskResult::new(detailed(task, &call.request_id).task)))
 }
 
 /// Does what is asked with a task of the caller, and says what is known of it then.
@@ -67,9 +61,10 @@ pub(super) async fn with(
 }
 
 fn detailed(task: Task, request_id: &RequestId) -> DetailedTask {
-    let seed = on_the_wire(&task, TaskStatus::Working);
+    let seed = on_the_wire(&task);
     match task.state {
-        TaskState::Working => DetailedTask::new(seed, TaskPayload::Working),
+        TaskState::Working if task.can_stop => DetailedTask::new(seed, TaskPayload::Working),
+        TaskState::Working => DetailedTask::new(seed.with_status_message(SENT), TaskPayload::Working),
         TaskState::Stopped => {
             DetailedTask::new(seed.with_status_message("It was stopped as asked."), TaskPayload::Cancelled)
         }
@@ -86,11 +81,17 @@ fn detailed(task: Task, request_id: &RequestId) -> DetailedTask {
     }
 }
 
-fn on_the_wire(task: &Task, status: TaskStatus) -> rmcp::model::Task {
+/// The status is that of the payload it goes with.
+fn on_the_wire(task: &Task) -> rmcp::model::Task {
     let kept = task.keep_until.duration_since(task.created_at).as_millis();
-    rmcp::model::Task::new(task.id.as_str(), status, task.created_at.to_string(), task.changed_at.to_string())
-        .with_ttl_ms(u64::try_from(kept).unwrap_or_default())
-        .with_poll_interval_ms(u64::try_from(POLL_EVERY.as_millis()).unwrap_or(u64::MAX))
+    rmcp::model::Task::new(
+        task.id.as_str(),
+        TaskStatus::Working,
+        task.created_at.to_string(),
+        task.changed_at.to_string(),
+    )
+    .with_ttl_ms(u64::try_from(kept).unwrap_or_default())
+    .with_poll_interval_ms(u64::try_from(POLL_EVERY.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// A result or an error is a JSON object, and writing it cannot fail.

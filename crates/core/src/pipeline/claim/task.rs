@@ -49,7 +49,7 @@ impl Claims {
         };
         let created_at = record.first_sent_at;
         let changed_at = changed_at(&record, kept).clamp(created_at, now.max(created_at));
-        Ok(Task { id, created_at, changed_at, keep_until: record.keep_until, state })
+        Ok(Task { id, created_at, changed_at, keep_until: record.keep_until, can_stop: is_read, state })
     }
 
     /// Writes down that the read has ended. Who runs it hears so: in this process at once, in another one
