@@ -8,7 +8,7 @@ use std::{
 };
 
 use bridgehead_auth::{CreateError, KeyHeader, NewKey};
-use bridgehead_core::{EndpointId, Policies, ScopeSet, Source, catalog::NamedSource};
+use bridgehead_core::{EndpointId, Policies, PolicyPatch, ScopeSet, Source, catalog::NamedSource};
 use bridgehead_sources::native::{ConnectError, NativeSource, NativeTool, RmcpServer, Toolbox};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -61,6 +61,7 @@ pub struct Server {
     auth: Option<Auth>,
     tools: Vec<NativeTool>,
     sources: Vec<NamedSource>,
+    timeout: Option<Duration>,
     ambient: Ambient,
 }
 
@@ -112,6 +113,7 @@ impl Server {
             auth: None,
             tools: Vec::new(),
             sources: Vec::new(),
+            timeout: None,
             ambient: Ambient::default(),
         }
     }
@@ -183,6 +185,14 @@ impl Server {
         Ok(self.source(name, source))
     }
 
+    /// How long a call may take; half a minute where nothing is said. With more than 45 seconds, calls that
+    /// take long are answered with a handle or a task, and go on.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
     /// Other time and chance than the machine's, for tests.
     #[must_use]
     pub fn ambient(mut self, ambient: Ambient) -> Self {
@@ -228,6 +238,11 @@ impl Server {
         Ok((composed, settings, self.ambient))
     }
 
+    fn policies(&self) -> Policies {
+        let patch = PolicyPatch { timeout: self.timeout, ..PolicyPatch::default() };
+        Policies::new(vec![("default".to_owned(), patch)])
+    }
+
     fn settings(&self) -> Result<Settings, Error> {
         let public_url = match &self.public_url {
             Some(text) => PublicUrl::Given(origin(text).ok_or_else(|| Error::PublicUrl { url: text.clone() })?),
@@ -269,7 +284,7 @@ impl Server {
             shared: None,
             vaults: Vec::new(),
             sources: Vec::new(),
-            policies: Policies::default(),
+            policies: self.policies(),
         })
     }
 }

@@ -196,6 +196,9 @@ pub struct Call {
     pub notify: Arc<dyn Notify>,
     /// What the client can do when asked (MCP `ClientCapabilities`); empty where it did not say.
     pub client_capabilities: Arc<Map<String, Value>>,
+    /// Whether the client takes a task for an answer (the tasks extension of MCP): a call that may take
+    /// long is then answered with a handle sooner.
+    pub takes_tasks: bool,
 }
 
 impl Call {
@@ -220,6 +223,7 @@ impl Call {
             cancelled: CancellationToken::new(),
             notify: Arc::new(Unheard),
             client_capabilities: Arc::default(),
+            takes_tasks: false,
         }
     }
 }

@@ -21,6 +21,7 @@ pub(crate) mod parameter;
 pub mod record;
 pub mod store;
 pub mod table;
+pub mod task;
 pub mod verdict;
 
 pub use answer::{Answer, KeptAnswer};
@@ -28,4 +29,5 @@ pub use key::{EffectOrigin, IdempotencyKey, IdempotencyKeyError, arguments_diges
 pub use record::{ClaimToken, EffectRecord, EffectState, Lease, Standing};
 pub use store::{Change, ClaimOutcome, EffectStore, EffectStoreError};
 pub use table::EffectTable;
+pub use task::{Task, TaskState, TaskVerb};
 pub use verdict::Verdict;

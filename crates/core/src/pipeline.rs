@@ -21,9 +21,9 @@
 //! the turn and the place: a call that cannot succeed takes nobody's. The time in the queues counts
 //! against the deadline. What step 7 has claimed it settles behind step 9, and a refusal on the way there
 //! releases it. A call that outlasts the patience of platforms is answered with a handle around steps 7 to
-//! 9 (`claim/outlast`), and goes on. Between 8c and 8d stands the `gate`: what has passed it may have been sent.
-//! An answer that the cache has takes no turn and no place, and is shaped already; a call that may have
-//! changed something tells the cache before it answers.
+//! 9 (`claim/outlast`), and goes on; for clients that have tasks it is one (`claim/task`). Between 8c and 8d
+//! stands the `gate`: what has passed it may have been sent. An answer that the cache has takes no turn and no
+//! place, and is shaped already; a call that may have changed something tells the cache before it answers.
 
 mod arguments;
 mod audit;
@@ -58,7 +58,10 @@ use self::{
 };
 use crate::{
     AuditSink, Call, CallError, Catalog, Clock, Entry, Fault, IdempotencyKey, Outcome, Refusal,
-    effects::{arguments_digest, handle::RESULT},
+    effects::{
+        Task, TaskVerb, arguments_digest,
+        handle::{self, PATIENCE, RESULT, TASK_PATIENCE},
+    },
 };
 
 pub use claim::Effects;
@@ -124,8 +127,43 @@ impl Pipeline {
             noted.instead_of(result, self.clock.now())
         }
         .await;
-        record.close(&result);
+        record.close(result.as_ref());
         result
+    }
+
+    /// Does what is asked with the task that `call` (of [`handle::ask`]) names: looks at it or stops it, and
+    /// says what is known of it then. The caller needs what fetching the result of a handle needs.
+    ///
+    /// # Errors
+    /// The caller may not, or has no such task; or the store failed. What came of the task itself stands in
+    /// [`Task::state`].
+    pub async fn task(&self, catalog: &Catalog, call: &Call, verb: TaskVerb) -> Result<Task, CallError> {
+        let mut record = audit::Open::new(&*self.audit, self.clock.clone(), call, Default::default());
+        let result = async {
+            let entry = find::find(catalog, call)?;
+            record.found(&entry.tool);
+            permit::permit(call, entry)?;
+            self.dispatch.caller_may(call, entry).await?;
+            self.task_of(catalog, call, verb).await
+        }
+        .await;
+        let told = Outcome::default();
+        record.close(result.as_ref().map(|_| &told));
+        result
+    }
+
+    /// The task that a call with this answer has become; `None` for every other answer, and where the store
+    /// cannot tell: the handle in the answer is good all the same.
+    pub async fn begun(&self, catalog: &Catalog, call: &Call, answer: &Outcome) -> Option<Task> {
+        let ask = handle::ask(call.request_id.clone(), call.caller.clone(), handle::of_answer(answer)?);
+        self.task_of(catalog, &ask, TaskVerb::Get).await.ok()
+    }
+
+    async fn task_of(&self, catalog: &Catalog, call: &Call, verb: TaskVerb) -> Result<Task, CallError> {
+        match &self.claims {
+            Some(claims) => claims.task(catalog, call, verb).await,
+            None => Err(Fault::new("looking at a task, without a store for it").into()),
+        }
     }
 
     async fn answer(
@@ -145,6 +183,7 @@ impl Pipeline {
                     _stop: stop.drop_guard(),
                     gate: gate.clone(),
                     deadline: call.deadline,
+                    patience: if call.takes_tasks { TASK_PATIENCE } else { PATIENCE },
                     subject: call.caller.subject.clone(),
                     digest: arguments_digest(&call.arguments),
                     effect: key.as_ref().map(|key| claims.effect(&entry, &call, key)),

@@ -10,6 +10,7 @@ mod handler;
 mod late_stream;
 pub(crate) mod message;
 mod notify;
+mod task;
 
 use std::{sync::Arc, time::Duration};
 

@@ -2,9 +2,9 @@
 //! developer would, it serves every `test_*` tool of the suite.
 //!
 //! `bridgehead-conformance-server open` asks nobody for a key; `… keys FILE` asks for one, and
-//! prints one on the card.
+//! prints one on the card; `… tasks` asks nobody, and serves what the scenarios for tasks call.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use bridgehead::{Error, Server};
 
@@ -26,8 +26,12 @@ async fn serve(arguments: &[&str]) -> Result<(), Error> {
     let server = match arguments {
         ["open"] => server.open(),
         ["keys", file] => server.issued_keys(file),
+        ["tasks"] => {
+            let server = server.open().timeout(Duration::from_secs(600));
+            return bridgehead_conformance_server::tasks().into_iter().fold(server, Server::tool).serve().await;
+        }
         _ => {
-            complain("usage: bridgehead-conformance-server open | keys FILE");
+            complain("usage: bridgehead-conformance-server open | keys FILE | tasks");
             return Ok(());
         }
     };

@@ -28,6 +28,19 @@ const UNSCORED: [(&str, &str); 5] = [
     ("http-custom-header-server-validation", "2026-07-28"),
 ];
 
+/// The scenarios for the tasks extension. Left out: those in which a task asks for input
+/// (`tasks-mrtr-input`, `tasks-mrtr-composition`), which none here does; `tasks-required-task-error`, since no
+/// tool here needs a client that has tasks; and `tasks-status-notifications`, of which the suite skips every
+/// check.
+const TASKS: [&str; 6] = [
+    "tasks-lifecycle",
+    "tasks-capability-negotiation",
+    "tasks-wire-fields",
+    "tasks-request-state-removal",
+    "tasks-request-headers",
+    "tasks-dispatch-and-envelope",
+];
+
 async fn server(arguments: &[&str]) -> Served {
     let mut command = Command::new(binary("bridgehead-conformance-server"));
     command.args(arguments);
@@ -50,6 +63,21 @@ async fn what_the_suite_does_not_score_holds_as_well() {
         let (code, said) =
             suite(&["server", "--url", &served.url, "--scenario", scenario, "--spec-version", set]).await;
         assert_eq!(code, Some(0), "{scenario} {set}:\n{said}");
+    }
+    served.terminate().await;
+}
+
+/// D5: calls that take long are tasks for clients that have them.
+#[tokio::test]
+async fn the_tasks_extension_holds() {
+    let served = server(&["tasks"]).await;
+    for scenario in TASKS {
+        // The scenarios of extensions belong to no revision, so the suite has to be made to run them.
+        let arguments =
+            ["server", "--url", &served.url, "--scenario", scenario, "--spec-version", "2026-07-28", "--force"];
+        let (code, said) = suite(&arguments).await;
+        assert_eq!(code, Some(0), "{scenario}:\n{said}");
+        assert!(said.contains("0 failed"), "{scenario} was not run:\n{said}");
     }
     served.terminate().await;
 }

@@ -277,11 +277,14 @@ impl Replica {
         let mut request = self.post().bearer_auth(key).header("mcp-protocol-version", revision);
         if revision == "2026-07-28" {
             request = request.header("mcp-method", method);
-            if let Some(name) = params.get("name").and_then(Value::as_str) {
+            if let Some(name) = params.get("name").or_else(|| params.get("taskId")).and_then(Value::as_str) {
                 request = request.header("mcp-name", name.to_owned());
             }
             params["_meta"]["io.modelcontextprotocol/protocolVersion"] = revision.into();
-            params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+            let capabilities = &mut params["_meta"]["io.modelcontextprotocol/clientCapabilities"];
+            if capabilities.is_null() {
+                *capabilities = json!({});
+            }
         }
         let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let response = request.body(message.to_string()).send().await.expect("an answer");

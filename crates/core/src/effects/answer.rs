@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{CallError, Outcome, UpstreamCode, UpstreamFailure};
+use crate::{CallError, Fault, Outcome, UpstreamCode, UpstreamFailure};
 
 /// How many bytes of an answer are kept. Results are cut at `max_result_bytes` before, which is
 /// smaller as a rule.
@@ -21,6 +21,10 @@ pub enum Answer {
     Outcome(Outcome),
     /// The system behind refused it, for good.
     Failure(UpstreamFailure),
+    /// It failed by our own fault, and had no effect.
+    Fault,
+    /// It was stopped as its caller asked, and had no effect.
+    Stopped,
     /// It took effect, and what it answered cannot be given again: it was too large, or cannot be
     /// read any more.
     NotKept,
@@ -57,6 +61,8 @@ impl fmt::Debug for KeptAnswer {
 enum Form {
     Outcome(Outcome),
     Failure(FailureForm),
+    Fault,
+    Stopped,
     NotKept,
 }
 
@@ -84,6 +90,8 @@ impl Answer {
                 retry_after_ms: failure.retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
                 details: failure.details.clone(),
             }),
+            Self::Fault => Form::Fault,
+            Self::Stopped => Form::Stopped,
             Self::NotKept => Form::NotKept,
         };
         let bytes = serde_json::to_vec(&form).ok().filter(|bytes| bytes.len() <= LARGEST_ANSWER);
@@ -106,6 +114,8 @@ impl Answer {
                 }
                 None => Self::NotKept,
             },
+            Ok(Form::Fault) => Self::Fault,
+            Ok(Form::Stopped) => Self::Stopped,
             Ok(Form::NotKept) | Err(_) => Self::NotKept,
         }
     }
@@ -124,6 +134,8 @@ impl Answer {
                 failure.replayed = true;
                 Err(failure.into())
             }
+            Self::Fault => Err(Fault::new("making a call that took long").into()),
+            Self::Stopped => Err(CallError::Cancelled),
             Self::NotKept => Err(CallError::AnswerNotKept),
         }
     }
@@ -167,6 +179,13 @@ mod tests {
             let said = UpstreamFailure::new(code, "No.").with_details(json!({"k": 1}));
             let error = Answer::read(&Answer::Failure(said.clone()).keep()).replay().unwrap_err();
             assert_eq!(error.to_object("r"), CallError::from(said).to_object("r"));
+        }
+    }
+
+    #[test]
+    fn an_end_without_an_answer_is_read_as_it_was_kept() {
+        for (answer, code) in [(Answer::Fault, "internal"), (Answer::Stopped, "cancelled")] {
+            assert_eq!(Answer::read(&answer.keep()).replay().unwrap_err().code(), code);
         }
     }
 

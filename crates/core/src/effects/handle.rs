@@ -6,11 +6,18 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use crate::{Call, CallError, EffectId, Fault, Outcome, Source, ToolSpec, catalog::NamedSource, schema::Schema};
+use crate::{
+    Call, CallError, Caller, EffectId, Fault, Outcome, RequestId, Source, ToolSpec, catalog::NamedSource,
+    schema::Schema,
+};
 
 /// How long a call is waited for: what is left of the minute is for the way and for slow clocks. Not a
 /// setting: who wants calls that end before has `timeout`.
 pub const PATIENCE: Duration = Duration::from_secs(45);
+
+/// How long a call is waited for whose client takes a task for an answer: it loses nothing by one, and what
+/// ends within this needs no record.
+pub const TASK_PATIENCE: Duration = Duration::from_millis(500);
 
 /// How long a handle of a call without an idempotency key is good, from the end of its call. With a key
 /// it is good as long as the key.
@@ -27,6 +34,19 @@ pub(crate) const HANDLE: &str = "handle";
 
 /// The member that stands in the place of a result.
 const MEMBER: &str = "_running";
+
+/// A call of [`RESULT`] with this handle.
+#[must_use]
+pub fn ask(request_id: RequestId, caller: Arc<Caller>, handle: &str) -> Call {
+    let arguments = [(HANDLE.to_owned(), handle.into())].into_iter().collect();
+    Call::new(request_id, caller, RESULT, arguments)
+}
+
+/// The handle, where that is all the answer there is.
+#[must_use]
+pub fn of_answer(outcome: &Outcome) -> Option<&str> {
+    outcome.meta.get(RUNNING).and(outcome.structured.as_ref())?.get(MEMBER)?.get(HANDLE)?.as_str()
+}
 
 /// What a call that goes on is answered: no error, since nothing has failed.
 pub(crate) fn still_running(tool: &str, handle: &EffectId) -> Outcome {

@@ -51,7 +51,7 @@ impl<'a> Open<'a> {
         self.effect = Some(tool.effect);
     }
 
-    pub(super) fn close(mut self, result: &Result<Outcome, CallError>) {
+    pub(super) fn close(mut self, result: Result<&Outcome, &CallError>) {
         let reached = self.gate.is_passed();
         if let Err(error) = result {
             let cause = std::error::Error::source(error).map(ToString::to_string);

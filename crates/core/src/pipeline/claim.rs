@@ -8,6 +8,7 @@
 mod ends;
 mod outlast;
 mod owner;
+mod task;
 
 use std::{sync::Arc, time::Duration};
 

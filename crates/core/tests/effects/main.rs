@@ -18,3 +18,4 @@ mod model;
 mod once;
 mod outlast;
 mod rig;
+mod task;

@@ -15,11 +15,11 @@ use crate::rig::{Act, Replica, Rig, call, code, is_replayed, number};
 /// How long a call is waited for.
 const PATIENCE: u64 = 45;
 
-fn long(rig: &Rig) -> Replica {
+pub(crate) fn long(rig: &Rig) -> Replica {
     rig.replica_with(PolicyPatch { timeout: Some(Duration::from_secs(600)), ..PolicyPatch::default() })
 }
 
-fn spawn(replica: &Replica, call: Call) -> JoinHandle<Result<Outcome, CallError>> {
+pub(crate) fn spawn(replica: &Replica, call: Call) -> JoinHandle<Result<Outcome, CallError>> {
     let (pipeline, catalog) = (replica.pipeline.clone(), replica.catalog.clone());
     tokio::spawn(async move { pipeline.run(&catalog, call).await })
 }

@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use bridgehead_core::{Call, CallError, Caller, Endpoint, Refusal, RequestId, SignIn, permit};
+use bridgehead_core::{Call, CallError, Caller, Endpoint, Refusal, RequestId, SignIn, effects::TaskVerb, permit};
 use http::request::Parts;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestMethod, CompleteRequestParams,
-        CompleteResult, CustomRequest, CustomResult, ErrorCode, Implementation, ListPromptsRequestMethod,
-        ListPromptsResult, ListResourceTemplatesRequestMethod, ListResourceTemplatesResult, ListResourcesRequestMethod,
+        CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestMethod,
+        CompleteRequestParams, CompleteResult, CustomRequest, CustomResult, ErrorCode, GetTaskParams, GetTaskResult,
+        Implementation, InitializeRequestParams, InitializeResult, ListPromptsRequestMethod, ListPromptsResult,
+        ListResourceTemplatesRequestMethod, ListResourceTemplatesResult, ListResourcesRequestMethod,
         ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities,
-        ServerConfig, SetLevelRequestMethod, SetLevelRequestParams, Tool,
+        ServerConfig, SetLevelRequestMethod, SetLevelRequestParams, TASKS_EXTENSION_ID, Tool, UpdateTaskParams,
     },
     service::RequestContext,
 };
 use serde_json::{Map, Value};
 
-use super::{convert, elicit::Asking, notify::ToClient};
+use super::{convert, elicit::Asking, notify::ToClient, task};
 
 /// Where in `_meta` of a call its idempotency key may stand, beside the arguments.
 const KEY_IN_META: &str = "bridgehead/idempotency_key";
@@ -27,7 +28,8 @@ const LIST_TTL_MS: u64 = 60_000;
 
 /// The methods of each era that are served, for telling bad parameters from unknown methods.
 const METHODS_WITH_HANDSHAKE: [&str; 5] = ["initialize", "ping", "tools/list", "tools/call", "logging/setLevel"];
-const METHODS_OF_2026: [&str; 3] = ["server/discover", "tools/list", "tools/call"];
+const METHODS_OF_2026: [&str; 6] =
+    ["server/discover", "tools/list", "tools/call", "tasks/get", "tasks/update", "tasks/cancel"];
 
 /// One for each request, as rmcp wants it; all share the endpoint.
 #[derive(Clone)]
@@ -42,7 +44,7 @@ impl Handler {
 }
 
 /// Who is calling, as the gate left it with the request.
-fn caller(context: &RequestContext<RoleServer>) -> Result<(Arc<Caller>, RequestId), ErrorData> {
+pub(super) fn caller(context: &RequestContext<RoleServer>) -> Result<(Arc<Caller>, RequestId), ErrorData> {
     let extensions = context.extensions.get::<Parts>().map(|parts| &parts.extensions);
     extensions
         .and_then(|extensions| Some((extensions.get::<Arc<Caller>>()?.clone(), extensions.get::<RequestId>()?.clone())))
@@ -54,11 +56,27 @@ pub(super) fn is_2026(context: &RequestContext<RoleServer>) -> bool {
 }
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_logging().enable_tools().build();
+        let mut capabilities = ServerCapabilities::builder().enable_logging().enable_tools().build();
+        if task::are_served(&self.endpoint.catalog()) {
+            let extensions = capabilities.extensions.get_or_insert_default();
+            extensions.insert(TASKS_EXTENSION_ID.to_owned(), Map::new());
+        }
         let mut info = ServerConfig::new(capabilities)
             .with_server_info(Implementation::new(self.endpoint.name.clone(), env!("CARGO_PKG_VERSION")));
         info.instructions.clone_from(&self.endpoint.instructions);
         info
+    }
+
+    /// Extensions are of 2026-07-28: what has a handshake is not told of them.
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let mut result = self.negotiate_initialize(&request)?;
+        result.capabilities.extensions = None;
+        Ok(result)
     }
 
     /// Shows the tools that the caller may call; one who signed in by OAuth also those for which they
@@ -123,14 +141,44 @@ impl ServerHandler for Handler {
         call.cancelled = context.ct.clone();
         call.client_capabilities = Arc::new(capabilities(&context));
         call.notify = Arc::new(ToClient::new(&context));
-        let result = match self.endpoint.pipeline.run(&self.endpoint.catalog(), call).await {
-            Ok(outcome) => Ok(convert::result(outcome)),
+        call.takes_tasks = task::are_taken(&context);
+        let result = match self.endpoint.pipeline.run(&self.endpoint.catalog(), call.clone()).await {
+            Ok(outcome) => match task::created(&self.endpoint, &call, &outcome).await {
+                Some(created) => return Ok(created),
+                None => Ok(convert::result(outcome)),
+            },
             Err(CallError::Refused(Refusal::CredentialRequired(required))) if asking != Asking::Nothing => {
                 return asking.for_credential(&required, &request_id);
             }
             Err(error) => convert::failure(&error, request_id.as_str()),
         };
         result.map(CallToolResponse::from)
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let task = task::with(&self.endpoint, &context, &request.task_id, TaskVerb::Get).await?;
+        Ok(GetTaskResult::new(task))
+    }
+
+    /// Acknowledged without effect: no task has asked for anything.
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        task::with(&self.endpoint, &context, &request.task_id, TaskVerb::Get).await.map(drop)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        task::with(&self.endpoint, &context, &request.task_id, TaskVerb::Stop).await.map(drop)
     }
 
     /// What rmcp could not read as any request it knows: a method that nobody has, or a known one

@@ -2,7 +2,7 @@
 //! on. What comes of it is a record of the same table and with the same states as that of a call with an
 //! idempotency key; such a call has one already, for others it is made when it is needed.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -27,6 +27,8 @@ pub(in crate::pipeline) struct Long {
     pub(in crate::pipeline) entry: Arc<Entry>,
     pub(in crate::pipeline) gate: Arc<Gate>,
     pub(in crate::pipeline) deadline: Option<Timestamp>,
+    /// How long it is waited for.
+    pub(in crate::pipeline) patience: Duration,
     pub(in crate::pipeline) subject: Arc<str>,
     pub(in crate::pipeline) digest: [u8; 32],
     /// The effect of its idempotency key, where it has one.
@@ -36,7 +38,7 @@ pub(in crate::pipeline) struct Long {
 }
 
 impl Claims {
-    /// Waits for `work` as long as platforms do, and then answers a handle. What has not been sent by
+    /// Waits for `work` as long as its client does, and then answers a handle. What has not been sent by
     /// then is waited for on: a handle of it would be one of nothing.
     pub(in crate::pipeline) async fn outlast(
         self: &Arc<Self>,
@@ -47,7 +49,7 @@ impl Claims {
             tokio::select! {
                 biased;
                 result = &mut work => return result,
-                () = self.dispatch.clock.sleep(PATIENCE) => {}
+                () = self.dispatch.clock.sleep(long.patience) => {}
             }
             if long.gate.may_take_effect() {
                 break;
@@ -100,11 +102,18 @@ impl Claims {
     }
 
     async fn carry_on(&self, claim: Claim, long: Long, work: Work) {
+        let listening = self.effects.ends.listen(&claim.id);
+        let stopped = listening.end();
+        let is_read = long.entry.tool.effect.is_read();
         let result = tokio::select! {
             biased;
             result = work => result,
             () = self.time_is_up(&long) => Err(too_long(&long.entry).into()),
-            never = self.renew(&claim, |_| {}) => match never {},
+            // Its end is written down already: its caller has asked that it stops, here or on another
+            // replica. Dropping it tells the source.
+            () = stopped, if is_read => return,
+            () = self.renew(&claim, |_| {}), if is_read => return,
+            never = self.hold(&claim, |_| {}), if !is_read => match never {},
         };
         let end = end_of(&long.entry, result);
         if let Err(error) = self.write(&claim, &end).await {
@@ -126,8 +135,7 @@ impl Claims {
 
     /// What came of the call that was answered with a handle: for its caller alone, from any replica.
     pub(in crate::pipeline) async fn result(&self, catalog: &Catalog, call: &Call) -> Result<Outcome, CallError> {
-        let handle = call.arguments.get(HANDLE).and_then(|handle| EffectId::parse(handle.as_str()?.trim()));
-        let id = handle.ok_or_else(no_such_handle)?;
+        let id = handle_in(call)?;
         let listening = self.effects.ends.listen(&id);
         let mut patience = self.dispatch.clock.sleep(PATIENCE);
         let mut pause = FIRST_PAUSE;
@@ -135,15 +143,8 @@ impl Claims {
             // Listened for before the look, so that an end in between is heard.
             let end = listening.end();
             let now = self.dispatch.clock.now();
-            let found = self.effects.store.find_effect(&id, now).await.map_err(|error| {
-                tracing::error!(effect = %id, cause = cause(&error), "what became of an effect could not be read");
-                Refusal::IdempotencyUnavailable
-            })?;
-            let own = |record: &EffectRecord| {
-                record.origin.endpoint == self.effects.endpoint && record.origin.subject == call.caller.subject
-            };
-            let record = found.filter(own).ok_or_else(no_such_handle)?;
-            let entry = catalog.entries().iter().find(|entry| *entry.tool.address.to_string() == *record.origin.tool);
+            let record = self.own_record(&id, call, now).await?;
+            let entry = entry_of(catalog, &record);
             match record.standing(now) {
                 Standing::Settled(answer) => return Answer::read(answer).replay(),
                 Standing::InDoubt => return self.gone(entry, &record, now).await,
@@ -160,8 +161,25 @@ impl Claims {
         }
     }
 
+    /// The record that a handle names, for its caller alone.
+    pub(super) async fn own_record(
+        &self,
+        id: &EffectId,
+        call: &Call,
+        now: Timestamp,
+    ) -> Result<EffectRecord, CallError> {
+        let found = self.effects.store.find_effect(id, now).await.map_err(|error| {
+            tracing::error!(effect = %id, cause = cause(&error), "what became of an effect could not be read");
+            Refusal::IdempotencyUnavailable
+        })?;
+        let own = |record: &EffectRecord| {
+            record.origin.endpoint == self.effects.endpoint && record.origin.subject == call.caller.subject
+        };
+        found.filter(own).ok_or_else(no_such_handle)
+    }
+
     /// The server that ran the call is gone, or heard no end of it.
-    async fn gone(
+    pub(super) async fn gone(
         &self,
         entry: Option<&Arc<Entry>>,
         record: &EffectRecord,
@@ -205,8 +223,7 @@ fn end_of(entry: &Entry, result: Result<Outcome, CallError>) -> End {
         (_, Err(CallError::Upstream(failure))) => End::Settled(Answer::Failure(*failure).keep()),
         (_, Err(CallError::Internal(fault))) => {
             tracing::error!(tool = %entry.tool.address, doing = fault.doing, cause = ?fault.cause, "a long call failed by our own fault");
-            let failure = UpstreamFailure::new(UpstreamCode::Failed, "Something went wrong inside the server.");
-            End::Settled(Answer::Failure(failure).keep())
+            End::Settled(Answer::Fault.keep())
         }
         (_, Err(other)) => {
             let mut failure = UpstreamFailure::new(UpstreamCode::Failed, other.to_string());
@@ -214,6 +231,17 @@ fn end_of(entry: &Entry, result: Result<Outcome, CallError>) -> End {
             End::Settled(Answer::Failure(failure).keep())
         }
     }
+}
+
+/// The handle that was given, or that is none.
+pub(super) fn handle_in(call: &Call) -> Result<EffectId, CallError> {
+    let handle = call.arguments.get(HANDLE).and_then(|handle| EffectId::parse(handle.as_str()?.trim()));
+    handle.ok_or_else(no_such_handle)
+}
+
+/// The tool that was called, where it is still served.
+pub(super) fn entry_of<'a>(catalog: &'a Catalog, record: &EffectRecord) -> Option<&'a Arc<Entry>> {
+    catalog.entries().iter().find(|entry| *entry.tool.address.to_string() == *record.origin.tool)
 }
 
 fn too_long(entry: &Entry) -> UpstreamFailure {
@@ -232,9 +260,13 @@ fn in_doubt(tool: &str, record: &EffectRecord) -> CallError {
     }))
 }
 
-/// Somebody else's handle is as unknown as one that never was.
+/// Somebody else's handle is as unknown as one that never was. So is that of a call whose key is fresh
+/// again: nothing is known of it, and the same call is made anew.
 fn no_such_handle() -> CallError {
-    let message = "is no handle of a call of yours, or one that is too old. Copy it as it was given".to_owned();
+    let message =
+        "is no handle of a call of yours, or one that is too old, or of a call that came to nothing. Copy it as \
+                   it was given; if the call had an idempotency key, make it again with the same key"
+            .to_owned();
     Refusal::InvalidArguments(vec![ArgumentFault { path: format!("/{HANDLE}"), message }]).into()
 }
 

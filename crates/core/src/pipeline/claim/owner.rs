@@ -52,7 +52,7 @@ impl Claims {
                 Verdict::InDoubt => (End::InDoubt, Err(CallError::Cancelled)),
                 Verdict::Definite | Verdict::Undone => (End::Released, Err(CallError::Cancelled)),
             },
-            never = self.renew(&held.claim, |lease| held.keyed.gate.claim_holds(lease.until)) => match never {},
+            never = self.hold(&held.claim, |lease| held.keyed.gate.claim_holds(lease.until)) => match never {},
         };
         let written = self.write(&held.claim, &end).await;
         let result = match written {
@@ -101,15 +101,21 @@ impl Claims {
     }
 
     /// Holds the claim for as long as it is awaited, and tells `renewed` of each new lease.
-    pub(super) async fn renew(&self, claim: &Claim, renewed: impl Fn(Lease) + Send) -> Infallible {
+    pub(super) async fn hold(&self, claim: &Claim, renewed: impl Fn(Lease) + Send) -> Infallible {
+        self.renew(claim, renewed).await;
+        // The effect is somebody else's. What was sent cannot be called back; what was not is not sent
+        // any more once the gate sees that the claim has run out.
+        std::future::pending().await
+    }
+
+    /// Renews the claim until it is somebody else's, or has ended otherwise.
+    pub(super) async fn renew(&self, claim: &Claim, renewed: impl Fn(Lease) + Send) {
         loop {
             self.dispatch.clock.sleep(RENEW_EVERY).await;
             let lease = claim.lease(self.dispatch.clock.now());
             match self.effects.store.renew(&claim.id, &claim.token, lease).await {
                 Ok(Change::Made) => renewed(lease),
-                // The effect is somebody else's. What was sent cannot be called back; what was not is
-                // not sent any more once the gate sees that the claim has run out.
-                Ok(Change::TooLate) => std::future::pending().await,
+                Ok(Change::TooLate) => return,
                 Err(error) => {
                     tracing::warn!(effect = %claim.id, cause = cause(&error), "the claim of an effect could not be renewed");
                 }

@@ -1,0 +1,230 @@
+//! Calls that go on, as tasks: for clients that take them they are there sooner, and a read can be stopped.
+
+use std::sync::atomic::Ordering;
+
+use bridgehead_core::{
+    Call, CallError, Outcome, RequestId, UpstreamCode,
+    effects::{Task, TaskState, TaskVerb, handle},
+};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::{
+    outlast::{long, spawn},
+    rig::{Act, Counted, Replica, Rig, Verb, call, code, number},
+};
+
+fn taken(tool: &str, arguments: serde_json::Value) -> Call {
+    Call { takes_tasks: true, ..call(tool, "alice", arguments) }
+}
+
+fn look() -> Call {
+    taken("look", json!({"sku": "A-1"}))
+}
+
+fn order() -> Call {
+    taken("order", json!({"sku": "A-1", "idempotency_key": "k"}))
+}
+
+fn ask(subject: &str, id: &str) -> Call {
+    let caller = call("look", subject, json!({})).caller;
+    handle::ask(RequestId::generate(&Counted::default()), caller, id)
+}
+
+async fn task(replica: &Replica, id: &str, verb: TaskVerb) -> Result<Task, CallError> {
+    replica.pipeline.task(&replica.catalog, &ask("alice", id), verb).await
+}
+
+async fn state(replica: &Replica, id: &str) -> TaskState {
+    task(replica, id, TaskVerb::Get).await.unwrap().state
+}
+
+/// The call after half a second, which is all that a client with tasks waits for.
+async fn begun(rig: &Rig, replica: &Replica, call: Call, act: Act) -> String {
+    rig.upstream.next(act);
+    let running: JoinHandle<Result<Outcome, CallError>> = spawn(replica, call.clone());
+    rig.upstream.started.notified().await;
+    rig.settle().await;
+    assert!(!running.is_finished());
+    rig.clock.advance(1);
+    let answer = running.await.unwrap().unwrap();
+    let task = replica.pipeline.begun(&replica.catalog, &call, &answer).await.unwrap();
+    assert!(matches!(task.state, TaskState::Working));
+    assert_eq!(Some(task.id.as_str()), handle::of_answer(&answer), "a task's id is the handle");
+    // What carries the call on has begun to.
+    rig.settle().await;
+    task.id.as_str().to_owned()
+}
+
+/// D5: made before it is answered, seen by every replica, and the result is that of the handle.
+#[tokio::test]
+async fn what_came_of_a_task_is_known_to_every_replica() {
+    for call in [look(), order()] {
+        let rig = Rig::new();
+        let (here, there) = (long(&rig), long(&rig));
+        let id = begun(&rig, &here, call, Act::Slowly).await;
+        assert!(matches!(state(&there, &id).await, TaskState::Working));
+        rig.upstream.go_on.notify_one();
+        rig.settle().await;
+        for replica in [&here, &there] {
+            match state(replica, &id).await {
+                TaskState::Ended(result) => assert_eq!(number(&result), 1),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(rig.upstream.calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_task_is_its_callers_alone() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    let id = begun(&rig, &replica, look(), Act::Slowly).await;
+    for verb in [TaskVerb::Get, TaskVerb::Stop] {
+        let strange = [ask("bob", &id), ask("alice", &"0".repeat(64)), ask("alice", "nonsense")];
+        let mut words = Vec::new();
+        for strange in strange {
+            let error = replica.pipeline.task(&replica.catalog, &strange, verb).await.unwrap_err();
+            assert_eq!(error.code(), "invalid_arguments");
+            words.push(error.to_string());
+        }
+        assert!(words.iter().all(|word| *word == words[0]), "another's is as unknown as none: {words:?}");
+    }
+    assert!(matches!(state(&replica, &id).await, TaskState::Working), "and cannot be stopped by another");
+}
+
+/// In the same process at once; from another replica when the one that runs it renews its claim.
+#[tokio::test]
+async fn a_read_stops_when_its_task_is_cancelled() {
+    for far in [false, true] {
+        let rig = Rig::new();
+        let (here, there) = (long(&rig), long(&rig));
+        let id = begun(&rig, &here, look(), Act::Slowly).await;
+        let stopped = task(if far { &there } else { &here }, &id, TaskVerb::Stop).await.unwrap();
+        assert!(matches!(stopped.state, TaskState::Stopped));
+        if far {
+            rig.clock.advance(7);
+        }
+        rig.settle().await;
+        rig.upstream.go_on.notify_one();
+        rig.settle().await;
+        assert_eq!(rig.upstream.ended.load(Ordering::SeqCst), 0, "it was stopped, far: {far}");
+        assert!(matches!(state(&here, &id).await, TaskState::Stopped), "and stays so");
+        let fetched = here.run(call("bridgehead_result", "alice", json!({"handle": id}))).await;
+        assert_eq!(code(&fetched), "cancelled");
+    }
+}
+
+/// It has been sent, and cannot be called back.
+#[tokio::test]
+async fn a_call_with_effects_goes_on_when_its_task_is_cancelled() {
+    for call in [order(), taken("order", json!({"sku": "A-1"}))] {
+        let rig = Rig::new();
+        let replica = long(&rig);
+        let id = begun(&rig, &replica, call, Act::Slowly).await;
+        assert!(matches!(task(&replica, &id, TaskVerb::Stop).await.unwrap().state, TaskState::Working));
+        rig.upstream.go_on.notify_one();
+        rig.settle().await;
+        assert!(matches!(state(&replica, &id).await, TaskState::Ended(Ok(_))));
+        assert_eq!((rig.upstream.calls(), rig.upstream.effects()), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn what_has_ended_is_not_stopped() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    let id = begun(&rig, &replica, look(), Act::Slowly).await;
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    assert!(matches!(task(&replica, &id, TaskVerb::Stop).await.unwrap().state, TaskState::Ended(Ok(_))));
+    assert!(matches!(state(&replica, &id).await, TaskState::Ended(Ok(_))));
+}
+
+#[tokio::test]
+async fn a_replica_that_dies_is_told_of() {
+    for (call, expected) in [(look(), "upstream_connection_lost"), (order(), "effect_in_doubt")] {
+        let rig = Rig::new();
+        let (dying, living) = (long(&rig), long(&rig));
+        let id = begun(&rig, &dying, call, Act::Slowly).await;
+        dying.dies();
+        rig.clock.advance(28);
+        assert!(matches!(state(&living, &id).await, TaskState::Working), "as long as the lease holds");
+        rig.clock.advance(3);
+        match state(&living, &id).await {
+            TaskState::Ended(result) => assert_eq!(code(&result), expected),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_is_told_as_it_was() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    let id = begun(&rig, &replica, look(), Act::FailSlowly(UpstreamCode::Rejected)).await;
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    match state(&replica, &id).await {
+        TaskState::Ended(result) => assert_eq!(code(&result), UpstreamCode::Rejected.as_str()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A key whose call came to nothing is fresh again, so there is no record of it; who asks is told what to do.
+#[tokio::test]
+async fn a_call_with_a_key_that_came_to_nothing_is_made_again() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    let id = begun(&rig, &replica, order(), Act::FailSlowly(UpstreamCode::Unavailable)).await;
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    let told = task(&replica, &id, TaskVerb::Get).await.unwrap_err();
+    let object = Value::Object(told.to_object("r")).to_string();
+    assert!(object.contains("make it again with the same key"), "{object}");
+    assert_eq!(number(&replica.run(order()).await), 1);
+}
+
+/// A handle that was given is good, though nothing can be said of its task now; and what could not be
+/// stopped is not said to be.
+#[tokio::test]
+async fn a_store_that_fails_stops_nothing() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    let id = begun(&rig, &replica, look(), Act::Slowly).await;
+    rig.fail(&[Verb::Settle]);
+    assert_eq!(task(&replica, &id, TaskVerb::Stop).await.unwrap_err().code(), "idempotency_unavailable");
+    rig.fail(&[]);
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    assert!(matches!(state(&replica, &id).await, TaskState::Ended(Ok(_))));
+}
+
+/// The times are those of the record: made when it was, kept from the end of the call on.
+#[tokio::test]
+async fn a_task_says_since_when_and_for_how_long() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    let id = begun(&rig, &replica, look(), Act::Slowly).await;
+    let running = task(&replica, &id, TaskVerb::Get).await.unwrap();
+    assert_eq!(running.created_at, running.changed_at);
+    rig.clock.advance(10);
+    rig.settle().await;
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    rig.clock.advance(100);
+    let ended = task(&replica, &id, TaskVerb::Get).await.unwrap();
+    assert_eq!(ended.created_at, running.created_at);
+    assert_eq!(ended.changed_at.duration_since(ended.created_at).as_secs(), 10);
+    assert!(ended.keep_until > ended.changed_at);
+}
+
+/// What ends sooner needs no record, and a client without tasks is waited for as ever.
+#[tokio::test]
+async fn what_ends_at_once_is_no_task() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    assert_eq!(number(&replica.run(look()).await), 1);
+    assert_eq!(handle::of_answer(&replica.run(look()).await.unwrap()), None);
+}
