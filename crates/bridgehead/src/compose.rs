@@ -5,6 +5,7 @@
 //! all of these → [`Composed`], which binds and serves.
 
 mod audit_log;
+mod cache;
 mod connect;
 mod credentials;
 mod effects;
@@ -258,7 +259,8 @@ pub async fn catalog_for_calls(
             )
         })
         .collect();
-    if unused.is_empty() { Ok(catalog) } else { Err(Faults::new(unused)) }
+    let faults: Vec<Fault> = unused.into_iter().chain(cache::faults(settings, &catalog, places)).collect();
+    if faults.is_empty() { Ok(catalog) } else { Err(Faults::new(faults)) }
 }
 
 /// Sees whether the files of `[server.tls]` hold what they should; more of a certificate cannot be
@@ -381,6 +383,7 @@ pub async fn compose(
         .transpose()?;
     let mut shield =
         Shield::default().with_events(Arc::new(metrics.clone())).with_randomness(ambient.randomness.clone());
+    shield = shield.with_cache(cache::cache(EndpointId::main(), settings, shared.as_ref(), (ambient, &keyring.roots)));
     if let Some(shared) = &shared {
         shield = shield.with_counters(Arc::new(shared.clone()));
     }

@@ -102,7 +102,7 @@ fn stages(path: &Path, text: &str, environment: &dyn Environment, tools: Tools) 
         );
         RawConfig::default()
     });
-    match (Check { findings: &mut findings, environment, base }).settings(raw, tools) {
+    match (Check { findings: &mut findings, environment, tree: &tree, base }).settings(raw, tools) {
         Some(settings) => {
             let (warnings, places) = findings.into_parts();
             Ok(Loaded { settings, warnings, places })

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::{Effect, RequestId};
+use crate::{CacheUse, Effect, RequestId};
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,8 @@ pub struct AuditRecord {
     pub effect: Option<Effect>,
     /// How it ended.
     pub ending: Ending,
+    /// What the cache had to do with it; `None` where it had nothing.
+    pub cache: Option<CacheUse>,
     /// How long it took on the injected clock.
     pub took: Duration,
 }

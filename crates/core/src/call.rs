@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Caller, Randomness};
+#[cfg(doc)]
+use crate::Freshness;
+use crate::{Caller, Randomness, Validators};
 
 /// Names one request in logs, errors and the `x-request-id` header.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -185,6 +187,9 @@ pub struct Call {
     /// The effect that the call is to have exactly once; `None` for a read, and for a call without an
     /// idempotency key. Set by the pipeline when the key is claimed.
     pub effect: Option<ClaimedEffect>,
+    /// What names the answer that is remembered of this call, whose time is over. A source that can asks
+    /// the system behind whether it is still good, and answers with [`Freshness::not_modified`] then.
+    pub validators: Option<Validators>,
     /// Fires when the client went away or cancelled (MCP `notifications/cancelled`).
     pub cancelled: CancellationToken,
     /// The way back to the client while the call runs.
@@ -211,6 +216,7 @@ impl Call {
             deadline: None,
             max_result_bytes: usize::MAX,
             effect: None,
+            validators: None,
             cancelled: CancellationToken::new(),
             notify: Arc::new(Unheard),
             client_capabilities: Arc::default(),

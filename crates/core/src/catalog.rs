@@ -2,11 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{
-    Policies, Source, Tool, ToolAddress, ToolSpec, WireName,
+    Policies, Policy, Source, Tool, ToolAddress, ToolSpec, WireName, cache,
     effects::{handle, parameter},
+    policy::matches,
     schema::{Schema, omitted_property},
 };
 
@@ -31,6 +32,10 @@ pub struct Entry {
     pub output: Option<Schema>,
     /// Who runs it.
     pub source: Arc<dyn Source>,
+    /// Tells it from a tool of the same name that is described otherwise, or has another policy.
+    pub digest: [u8; 32],
+    /// The tools of whose answers nothing may be remembered after a call of this one.
+    pub invalidates: Vec<ToolAddress>,
 }
 
 /// Something that keeps a tool from being served.
@@ -71,6 +76,7 @@ impl Catalog {
         }
         catalog.sources = sources;
         catalog.add_result_tool(policies, &mut faults);
+        catalog.connect();
         if faults.is_empty() { Ok(catalog) } else { Err(faults) }
     }
 
@@ -115,6 +121,25 @@ impl Catalog {
         self.entries.push(Arc::new(entry));
     }
 
+    /// Lets each tool with effects know whose remembered answers it makes worthless.
+    fn connect(&mut self) {
+        let remembered: Vec<(ToolAddress, Vec<String>)> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.tool.effect.is_read())
+            .filter_map(|entry| {
+                let cache = entry.tool.policy.cache.as_ref()?;
+                Some((entry.tool.address.clone(), cache.invalidated_by.clone()))
+            })
+            .collect();
+        let mut changing = self.entries.iter_mut().filter_map(Arc::get_mut).filter(|e| !e.tool.effect.is_read());
+        changing.by_ref().for_each(|entry| {
+            let address = entry.tool.address.to_string();
+            let touched = remembered.iter().filter(|(_, by)| by.iter().any(|pattern| matches(pattern, &address)));
+            entry.invalidates = touched.map(|(address, _)| address.clone()).collect();
+        });
+    }
+
     /// The tool with this wire name.
     #[must_use]
     pub fn find(&self, wire_name: &str) -> Option<&Arc<Entry>> {
@@ -147,8 +172,17 @@ fn entry(
         faults.push("has no description, and a description is all that an agent sees. Say what it does, when to use it and what it returns.".into());
     }
     check_input(&spec.input_schema, &mut faults);
-    let input = Schema::compile_input(&spec.input_schema).map_err(|e| faults.push(format!("input schema: {e}"))).ok();
     let policy = policies.resolve(address);
+    if spec.effect.is_read() && spec.per_caller && policy.cache.as_ref().is_some_and(|cache| cache.shared) {
+        faults.push(
+            "its answers depend on who calls: a credential or a name of their own, or code that may ask. `cache.shared` \
+             would give them to others. Leave `shared` out of the tool's policy, so that each caller has answers of \
+             their own; code whose answers are the same for all says so with `same_for_all_callers`."
+                .into(),
+        );
+    }
+    let digest = digest(&spec, &policy);
+    let input = Schema::compile_input(&spec.input_schema).map_err(|e| faults.push(format!("input schema: {e}"))).ok();
     let key = parameter::of(&spec, &policy).unwrap_or_else(|message| {
         faults.push(message);
         None
@@ -198,9 +232,16 @@ fn entry(
             input,
             output,
             source: named.source.clone(),
+            digest,
+            invalidates: Vec::new(),
         }),
         _ => Err(faults),
     }
+}
+
+fn digest(spec: &ToolSpec, policy: &Policy) -> [u8; 32] {
+    let described = json!([spec.description, spec.input_schema, spec.output_schema, spec.per_caller]);
+    cache::digest("bridgehead tool/1", json!([described, format!("{policy:?}")]))
 }
 
 /// What every model API asks of an input schema (D2): an object at the root, and property names

@@ -5,6 +5,7 @@
 //! [`Randomness`]). The way of one call is written down in [`pipeline`].
 
 pub mod audit;
+pub mod cache;
 pub mod call;
 pub mod caller;
 pub mod catalog;
@@ -28,6 +29,7 @@ pub mod source;
 pub mod tool;
 
 pub use audit::{AuditRecord, AuditSink, Ending};
+pub use cache::{Cache, CacheStore, CacheUse, Freshness, LocalCache, Validators};
 pub use call::{Call, ClaimedEffect, EffectId, LogLevel, Notification, Notify, RequestId};
 pub use caller::{Caller, Claims, Presented, ScopeSet, SignIn};
 pub use catalog::{Catalog, CatalogFault, Entry};

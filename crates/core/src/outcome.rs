@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::Freshness;
+
 /// The result of a call: structured content, content blocks, or both (MCP `CallToolResult`).
 ///
 /// Where there is structured content and no content block, the same JSON is sent as text as
@@ -19,6 +21,9 @@ pub struct Outcome {
     /// Goes out as `_meta`.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub meta: Map<String, Value>,
+    /// What the system behind says of how long it is good. Stays here.
+    #[serde(skip)]
+    pub freshness: Box<Freshness>,
 }
 
 impl Outcome {

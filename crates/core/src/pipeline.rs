@@ -8,6 +8,7 @@
 //! | 4 | `caller_limit` | whether it is the caller's turn |
 //! | 5 | `arguments` | takes the idempotency key out; every argument against the compiled input schema |
 //! | 6 | `deadline` | ends the waiting, not a write |
+//! | 6a | `cache` | what is remembered of the tool, where it only reads; one question for all who ask the same |
 //! | 7 | `claim` | one effect for each idempotency key: claims it, waits for who has it, or replays its answer |
 //! | 8 | `dispatch` | the way to the system behind, with repeats (`retry`) around: |
 //! | 8a | `circuit` | whether the system behind is left in peace |
@@ -21,9 +22,12 @@
 //! against the deadline. What step 7 has claimed it settles behind step 9, and a refusal on the way there
 //! releases it. A call that outlasts the patience of platforms is answered with a handle around steps 7 to
 //! 9 (`claim/outlast`), and goes on. Between 8c and 8d stands the `gate`: what has passed it may have been sent.
+//! An answer that the cache has takes no turn and no place, and is shaped already; a call that may have
+//! changed something tells the cache before it answers.
 
 mod arguments;
 mod audit;
+mod cache;
 mod caller_limit;
 mod circuit;
 mod claim;
@@ -31,6 +35,7 @@ mod concurrency;
 mod deadline;
 mod dispatch;
 mod find;
+mod flights;
 mod gate;
 mod invoke;
 mod limits;
@@ -39,12 +44,14 @@ mod retry;
 mod shape;
 mod upstream_limit;
 mod waiting;
+mod way;
 
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    cache::Noted,
     claim::{Claims, Long},
     dispatch::Dispatch,
     gate::Gate,
@@ -95,7 +102,8 @@ impl Pipeline {
     /// Why the call did not succeed, by blame.
     pub async fn run(&self, catalog: &Catalog, mut call: Call) -> Result<Outcome, CallError> {
         let gate = gate::CloseOnDrop::default();
-        let mut record = audit::Open::new(&*self.audit, self.clock.clone(), &call, gate.0.clone());
+        let noted = Arc::new(Noted::default());
+        let mut record = audit::Open::new(&*self.audit, self.clock.clone(), &call, (gate.0.clone(), noted.clone()));
         let result = async {
             let entry = find::find(catalog, &call)?;
             record.found(&entry.tool);
@@ -107,8 +115,13 @@ impl Pipeline {
             }
             call.max_result_bytes = entry.tool.policy.max_result_bytes;
             let deadline = deadline::Deadline::start(&*self.clock, &entry.tool.policy, &mut call);
-            let answer = self.answer(catalog, entry.clone(), call, key, gate.0.clone());
-            deadline.bound(entry, &gate.0, answer).await
+            let caller = call.caller.clone();
+            let answer = self.answer(catalog, entry.clone(), call, key, (gate.0.clone(), noted.clone()));
+            let result = deadline.bound(entry, &gate.0, answer).await;
+            if let Some(caching) = self.dispatch.caching.as_ref().filter(|_| result.is_err()) {
+                caching.failed(entry, &caller, &result).await;
+            }
+            noted.instead_of(result, self.clock.now())
         }
         .await;
         record.close(&result);
@@ -121,7 +134,7 @@ impl Pipeline {
         entry: Arc<Entry>,
         call: Call,
         key: Option<IdempotencyKey>,
-        gate: Arc<Gate>,
+        (gate, noted): (Arc<Gate>, Arc<Noted>),
     ) -> Result<Outcome, CallError> {
         match &self.claims {
             Some(claims) if entry.tool.wire_name.as_str() == RESULT => claims.result(catalog, &call).await,
@@ -137,9 +150,9 @@ impl Pipeline {
                     effect: key.as_ref().map(|key| claims.effect(&entry, &call, key)),
                     entry: entry.clone(),
                 };
-                claims.outlast(long, Box::pin(self.make(entry, call, key, gate))).await
+                claims.outlast(long, Box::pin(self.make(entry, call, key, (gate, noted)))).await
             }
-            _ => self.make(entry, call, key, gate).await,
+            _ => self.make(entry, call, key, (gate, noted)).await,
         }
     }
 
@@ -149,14 +162,20 @@ impl Pipeline {
         entry: Arc<Entry>,
         call: Call,
         key: Option<IdempotencyKey>,
-        gate: Arc<Gate>,
+        (gate, noted): (Arc<Gate>, Arc<Noted>),
     ) -> impl Future<Output = Result<Outcome, CallError>> + Send + use<> {
         let (dispatch, claims) = (self.dispatch.clone(), self.claims.clone());
         async move {
             match (key, claims) {
                 (Some(key), Some(claims)) => claims.once(&entry, call, &key, &gate).await,
                 (Some(_), None) => Err(Fault::new("keeping one effect for one key, without a store for it").into()),
-                (None, _) => shape::shape(dispatch.dispatch(&entry, &call, &gate).await?, &entry),
+                (None, _) => {
+                    let way = way::Way { dispatch: dispatch.clone(), entry: entry.clone() };
+                    match (&dispatch.caching, cache::policy(&entry)) {
+                        (Some(caching), Some(policy)) => caching.answer(&way, policy, &call, (&gate, &noted)).await,
+                        _ => way.go(&call, &gate).await,
+                    }
+                }
             }
         }
     }

@@ -221,6 +221,11 @@ impl Policies {
         merged.policy(address, &set_by)
     }
 
+    /// The tables as they were given, by pattern, the least specific first.
+    pub fn tables(&self) -> impl Iterator<Item = (&str, &PolicyPatch)> {
+        self.0.iter().map(|(pattern, patch)| (pattern.as_str(), patch))
+    }
+
     /// The patterns that match none of `addresses`: most likely misspelt.
     pub fn unused<'a>(&'a self, addresses: &'a [ToolAddress]) -> impl Iterator<Item = &'a str> {
         self.0.iter().map(|(pattern, _)| pattern.as_str()).filter(move |pattern| {
@@ -337,7 +342,9 @@ fn specificity(pattern: &str) -> (u8, usize) {
     }
 }
 
-fn matches(pattern: &str, address: &str) -> bool {
+/// Whether a pattern of `[policy.…]` fits an address.
+#[must_use]
+pub fn matches(pattern: &str, address: &str) -> bool {
     if pattern == "default" {
         return true;
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::{Call, CallError, Outcome, ToolSpec, call::ClaimedEffect};
+use crate::{Call, CallError, Caller, Outcome, ToolSpec, call::ClaimedEffect};
 
 /// What a source knows of an effect of which nobody heard the end.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +45,16 @@ pub trait Source: Send + Sync + 'static {
     /// # Errors
     /// What went wrong, by blame. A source never answers a failure with `Ok`.
     async fn call(&self, tool: &str, call: &Call) -> Result<Outcome, CallError>;
+
+    /// What the system behind would be shown of this caller beyond what they handed over and what is
+    /// known of them: the version of a credential that is kept for them, for example. An answer that is
+    /// remembered is given only where this is the same. Asked before each look into the cache.
+    ///
+    /// # Errors
+    /// Why a call of this caller would not get as far as to the system behind.
+    async fn shows(&self, _tool: &str, _caller: &Caller) -> Result<Option<String>, CallError> {
+        Ok(None)
+    }
 
     /// What the source can do when a call of `tool` ends without a definite answer.
     fn recovery(&self, _tool: &str) -> Recovery {

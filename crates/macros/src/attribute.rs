@@ -40,6 +40,7 @@ pub(crate) struct ToolWords {
     pub(crate) effect: Option<Effect>,
     pub(crate) idempotent: bool,
     pub(crate) open_world: bool,
+    pub(crate) same_for_all_callers: bool,
     pub(crate) name: Option<LitStr>,
     pub(crate) title: Option<LitStr>,
     pub(crate) scope: Option<LitStr>,
@@ -71,6 +72,7 @@ impl ToolWords {
         match text.as_str() {
             "idempotent" => flag(&mut self.idempotent, word),
             "open_world" => flag(&mut self.open_world, word),
+            "same_for_all_callers" => flag(&mut self.same_for_all_callers, word),
             "name" => value(&mut self.name, word, input),
             "title" => value(&mut self.title, word, input),
             "scope" => value(&mut self.scope, word, input),
@@ -82,7 +84,7 @@ impl ToolWords {
                 word.span(),
                 format!(
                     "`{text}` is not known here; known are read, write, destructive, idempotent, open_world, \
-                     name = \"…\", title = \"…\", scope = \"…\" and crate = path"
+                     same_for_all_callers, name = \"…\", title = \"…\", scope = \"…\" and crate = path"
                 ),
             )),
         }

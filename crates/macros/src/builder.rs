@@ -55,6 +55,10 @@ impl Tool {
         let scope = words.scope.iter();
         let idempotent = words.idempotent.then(|| quote!(.idempotent()));
         let open_world = words.open_world.then(|| quote!(.open_world()));
+        // Who calls is in the context alone.
+        let sees_caller = self.parameters.iter().any(|parameter| matches!(parameter, Parameter::Context { .. }));
+        let is_same = words.same_for_all_callers || !sees_caller;
+        let same_for_all_callers = is_same.then(|| quote!(.same_for_all_callers()));
         let arguments = self.arguments().map(|(_, argument)| declaration(argument));
         let context = local("context", None);
         let takes = self.arguments().map(|(index, argument)| take(index, argument, &context));
@@ -76,6 +80,7 @@ impl Tool {
                 .#effect()
                 #idempotent
                 #open_world
+                #same_for_all_callers
                 #(#arguments)*
                 .context_handler(move |#context: #krate::native::Context| {
                     #before

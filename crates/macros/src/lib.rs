@@ -38,6 +38,7 @@ use proc_macro::TokenStream;
 /// Words in the attribute: exactly one of `read`, `write` (adds, and leaves what was there) and
 /// `destructive` (changes or removes what was there); `idempotent` (a repeat with the same
 /// arguments changes nothing more); `open_world` (reaches beyond one known system);
+/// `same_for_all_callers` (it has the context, and its answers do not depend on who calls);
 /// `name = "…"`; `title = "…"`; `scope = "…"` (instead of `tools:read` or `tools:write`);
 /// `crate = path` (where `native` is found; default `::bridgehead`).
 #[proc_macro_attribute]

@@ -1,10 +1,11 @@
 //! What every store has to keep. A store's own tests call [`key_store`], [`subject_store`],
 //! [`people_stores`], [`identity_store`], [`trace_store`], [`issuer_store`], [`certificate_store`],
-//! [`credential_store`] and [`effect_store`] with a way to make an empty one, and whatever counts calls
-//! [`counters()`]; a broken promise is a failed assertion.
+//! [`credential_store`] and [`effect_store`] with a way to make an empty one, whatever counts calls
+//! [`counters()`], and whatever remembers answers [`cache_store`]; a broken promise is a failed assertion.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite of assertions, which no shipped code calls")]
 
+mod cache;
 mod certificates;
 mod counters;
 mod credentials;
@@ -23,6 +24,7 @@ use bridgehead_auth::{
 use bridgehead_core::{EndpointId, ScopeSet};
 use jiff::Timestamp;
 
+pub use cache::cache_store;
 pub use certificates::certificate_store;
 pub use counters::counters;
 pub use credentials::credential_store;

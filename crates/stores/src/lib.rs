@@ -34,7 +34,7 @@ pub use memory::Memory;
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 pub use url::{StoreUrl, StoreUrlError};
-pub use valkey::{Valkey, ValkeyError, ValkeyUrl, ValkeyUrlError};
+pub use valkey::{Valkey, ValkeyCache, ValkeyError, ValkeyUrl, ValkeyUrlError};
 
 /// An opened store: everything that the app remembers.
 pub struct Store {

@@ -1,9 +1,11 @@
-//! What replicas share in passing: counters, on a Valkey or Redis server. Nothing here is worth keeping:
-//! keys expire, and a server that lost them all only gives out some turns twice.
+//! What replicas share in passing: counters and remembered answers, on a Valkey or Redis server. Nothing here
+//! is worth keeping: keys expire, and a server that lost them all only gives out some turns twice, and is
+//! asked some questions again.
 //!
 //! A question is answered within a moment or not at all: a dead server must not hold up calls. Whoever
 //! asks decides what holds meanwhile.
 
+mod cache;
 mod counters;
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,7 @@ use redis::{
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 
+pub use cache::ValkeyCache;
 pub use url::{ValkeyUrl, ValkeyUrlError};
 
 /// How long an answer may take. Counting takes a fraction of a millisecond; what takes longer than this

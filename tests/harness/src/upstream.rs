@@ -24,6 +24,7 @@
 //! | `/unauthorized` | 401 |
 //! | `/forbidden` | 403 |
 //! | `/me` | 200, an e-mail address for whoever sends a credential; 401 to others |
+//! | `/saying` | 200, with the headers that the query names; 304 where the request asks for that |
 //! | `/echo` | 400, JSON with the whole request |
 //! | `/echo-text` | 500, the request's head as text |
 //! | `/echo-page` | 502, the same as the title of a page |
@@ -216,6 +217,7 @@ impl State {
             "forbidden" => json("403 Forbidden", json!({"message": "Not for you"})),
             "me" if credential.is_some() => json("200 OK", json!({"email": "alice@example.com"})),
             "me" => json("401 Unauthorized", json!({"message": "Bad credentials"})),
+            "saying" => self.saying(request, presented),
             "echo" => json(
                 "400 Bad Request",
                 json!({"message": format!("cannot accept {presented}"), "request": head, "body": request.body}),
@@ -236,6 +238,24 @@ impl State {
             }
             _ => json("200 OK", json!({"id": 7, "name": "Mug"})),
         }
+    }
+}
+
+impl State {
+    /// Counts its answers, and tells whom each is for.
+    fn saying(&self, request: &Recorded, presented: &str) -> String {
+        let target = request.head.split(' ').nth(1).unwrap_or_default();
+        let url = reqwest::Url::parse(&format!("http://upstream{target}")).expect("a target");
+        let said: Vec<_> = url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+        let headers: String = said.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let is_known = |ours: &str, theirs: &str| {
+            said.iter().any(|(name, value)| name == ours && request.header(theirs) == Some(value))
+        };
+        if is_known("etag", "if-none-match") || is_known("last-modified", "if-modified-since") {
+            return format!("HTTP/1.1 304 Not Modified\r\n{headers}connection: close\r\n\r\n");
+        }
+        let body = json!({"number": *self.seen.borrow(), "to": presented});
+        whole("200 OK", "application/json", &headers, &body.to_string())
     }
 }
 

@@ -17,6 +17,7 @@ impl AuditSink for AuditLog {
             tool = record.tool,
             effect = record.effect.map(|effect| effect.as_str()),
             ending = record.ending.as_str(),
+            cache = record.cache.map(bridgehead_core::CacheUse::as_str),
             code = record.ending.code(),
             ms = u64::try_from(record.took.as_millis()).unwrap_or(u64::MAX),
         );

@@ -19,6 +19,8 @@ mod verify;
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::{
     environment::Environment,
     fault::KeyPath,
@@ -45,6 +47,8 @@ pub(super) enum Tools {
 pub(super) struct Check<'a> {
     pub(super) findings: &'a mut Findings,
     pub(super) environment: &'a dyn Environment,
+    /// What was read, variables put in.
+    pub(super) tree: &'a Value,
     /// The directory of the configuration file, absolute.
     pub(super) base: &'a Path,
 }
@@ -164,7 +168,9 @@ impl Check<'_> {
                     // Named by `not_yet`, so this does not go unnoticed.
                     RawSource::Mcp(_) => return None,
                 };
-                Some(SourceSettings { name, prefix, kind })
+                let of_source = self.tree.get("sources").and_then(|sources| sources.get(&name));
+                let revision = bridgehead_core::cache::revision(of_source.unwrap_or(&Value::Null));
+                Some(SourceSettings { name, prefix, kind, revision })
             })
             .collect()
     }

@@ -372,6 +372,8 @@ pub struct SourceSettings {
     pub prefix: String,
     /// What kind of source it is.
     pub kind: SourceKind,
+    /// A digest of all that the configuration says of it, values of variables included.
+    pub revision: [u8; 32],
 }
 
 /// The kinds of sources, each with its own settings.

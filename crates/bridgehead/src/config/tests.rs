@@ -207,6 +207,7 @@ rate_limit = {{ per_caller = "60/minute" }}
 [policy."stock.*"]
 rate_limit = {{ upstream = "10/second", queue = 7 }}
 on_shared_loss = "closed"
+cache = {{ ttl = "5m", shared = true, stale_if_error = "1h", invalidated_by = ["stock.take", "erp.*"] }}
 idempotency = "required"
 idempotency_retention = "2d"
 upstream_idempotency_header = "Idempotency-Key"
@@ -226,6 +227,9 @@ circuit = {{ failures = 5, open_for = "30s" }}
     assert_eq!(upstream.rate, Rate { calls: number(10), per: second, burst: number(1) });
     assert_eq!((&*upstream.shared_by, upstream.waiting), ("stock/stock.*", 7));
     assert_eq!(policy.on_shared_loss, OnSharedLoss::Closed);
+    let cache = policy.cache.unwrap();
+    assert_eq!((cache.ttl, cache.shared, cache.stale_if_error), (300 * second, true, hour));
+    assert_eq!(cache.invalidated_by, ["stock.take", "erp.*"]);
     assert_eq!((policy.idempotency, policy.idempotency_retention), (Some(Idempotency::Required), 48 * hour));
     assert_eq!(
         (policy.upstream_idempotency_header.as_deref(), policy.upstream_key_ttl),

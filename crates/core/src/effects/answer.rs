@@ -152,6 +152,7 @@ mod tests {
                 Content::ResourceLink { uri: "a:b".into(), name: "n".into(), description: None, mime_type: None },
             ],
             meta,
+            ..Outcome::default()
         };
         for outcome in [outcome, Outcome::default()] {
             let mut replayed = Answer::read(&Answer::Outcome(outcome.clone()).keep()).replay().unwrap();

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::gate::Gate;
+use super::{cache::Noted, gate::Gate};
 use crate::{
     AuditRecord, AuditSink, Call, CallError, Clock, Effect, Ending, Outcome, RequestId, Tool, effects::handle::RUNNING,
 };
@@ -20,11 +20,17 @@ pub(super) struct Open<'a> {
     tool: String,
     effect: Option<Effect>,
     gate: Arc<Gate>,
+    noted: Arc<Noted>,
     ending: Option<Ending>,
 }
 
 impl<'a> Open<'a> {
-    pub(super) fn new(sink: &'a dyn AuditSink, clock: Arc<dyn Clock>, call: &Call, gate: Arc<Gate>) -> Self {
+    pub(super) fn new(
+        sink: &'a dyn AuditSink,
+        clock: Arc<dyn Clock>,
+        call: &Call,
+        (gate, noted): (Arc<Gate>, Arc<Noted>),
+    ) -> Self {
         Self {
             sink,
             at: clock.now(),
@@ -35,6 +41,7 @@ impl<'a> Open<'a> {
             tool: call.wire_name.clone(),
             effect: None,
             gate,
+            noted,
             ending: None,
         }
     }
@@ -87,6 +94,7 @@ impl Drop for Open<'_> {
             effect: self.effect,
             ending: self.ending.unwrap_or(Ending::Abandoned),
             took,
+            cache: self.noted.used(),
         });
     }
 }

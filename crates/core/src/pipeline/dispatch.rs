@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 use super::{
+    cache::Caching,
     caller_limit,
     circuit::{Circuits, Passage},
     concurrency::{Place, Places},
@@ -20,7 +21,7 @@ use super::{
     waiting::Patience,
 };
 use crate::{
-    Call, CallError, Clock, Counters, Entry, LocalCounters, OsRandomness, Outcome, Policy, Randomness, Refusal,
+    Cache, Call, CallError, Clock, Counters, Entry, LocalCounters, OsRandomness, Outcome, Policy, Randomness, Refusal,
     ShieldEvents, Unwatched,
 };
 
@@ -30,12 +31,13 @@ pub struct Shield {
     counters: Option<Arc<dyn Counters>>,
     events: Arc<dyn ShieldEvents>,
     randomness: Arc<dyn Randomness>,
+    cache: Option<Cache>,
 }
 
 impl Default for Shield {
     /// Counts in this process, and tells nobody.
     fn default() -> Self {
-        Self { counters: None, events: Arc::new(Unwatched), randomness: Arc::new(OsRandomness) }
+        Self { counters: None, events: Arc::new(Unwatched), randomness: Arc::new(OsRandomness), cache: None }
     }
 }
 
@@ -60,12 +62,20 @@ impl Shield {
         self.randomness = randomness;
         self
     }
+
+    /// Remembers answers of tools whose policy says so. Without it, every call reaches its source.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Cache) -> Self {
+        self.cache = Some(cache);
+        self
+    }
 }
 
 /// The way to the sources, shared by all calls.
 pub(super) struct Dispatch {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) running: TaskTracker,
+    pub(super) caching: Option<Arc<Caching>>,
     events: Arc<dyn ShieldEvents>,
     randomness: Arc<dyn Randomness>,
     limits: Limits,
@@ -83,7 +93,7 @@ struct Way {
 
 impl Dispatch {
     pub(super) fn new(clock: Arc<dyn Clock>, shield: Shield) -> Self {
-        let Shield { counters, events, randomness } = shield;
+        let Shield { counters, events, randomness, cache } = shield;
         Self {
             limits: Limits::new(counters, LocalCounters::new(clock.clone())),
             circuits: Circuits::new(clock.clone(), events.clone()),
@@ -91,6 +101,7 @@ impl Dispatch {
             places: Places::new(clock.clone()),
             budgets: Budgets::default(),
             running: TaskTracker::new(),
+            caching: cache.map(|cache| Arc::new(Caching::new(cache, clock.clone()))),
             randomness,
             events,
             clock,
@@ -148,7 +159,7 @@ impl Dispatch {
             }
             drop(place);
         };
-        invoke::invoke(&self.running, entry.clone(), call.clone(), heard).await
+        invoke::invoke(&self.running, entry.clone(), call.clone(), (self.caching.clone(), heard)).await
     }
 
     fn around<'a>(&'a self, policy: &'a Policy) -> Around<'a> {

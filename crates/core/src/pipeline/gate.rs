@@ -2,7 +2,7 @@
 //! call can close it, as long as nothing was sent.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering},
 };
 
@@ -23,6 +23,8 @@ pub(super) struct Gate {
     claim_holds_until: AtomicI64,
     /// A call with the same key is under way.
     waits: AtomicBool,
+    /// The gate of a question that is asked for several calls, this one among them.
+    question: Mutex<Option<Arc<Gate>>>,
     closed: CancellationToken,
 }
 
@@ -50,7 +52,13 @@ impl Gate {
 
     /// Whether the source may have seen the call.
     pub(super) fn is_passed(&self) -> bool {
-        self.state.load(Ordering::Acquire) == PASSED
+        let question = || self.question.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.state.load(Ordering::Acquire) == PASSED || question().is_some_and(|question| question.is_passed())
+    }
+
+    /// Says that what is asked through another gate is asked for this call as well.
+    pub(super) fn waits_for_question(&self, gate: Arc<Self>) {
+        *self.question.lock().unwrap_or_else(PoisonError::into_inner) = Some(gate);
     }
 
     /// Says that another call with the same key was sent, and this one waits for its end.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
+use super::cache::Caching;
 use crate::{Call, CallError, Entry, Fault, Outcome};
 
 /// A running source; dropped when nobody waits for it any longer.
@@ -23,17 +24,20 @@ impl Drop for Running {
 }
 
 /// Runs the source to its end; `heard` is told what came of it, also when nobody waits any longer, and is
-/// dropped without a word where the source was stopped.
+/// dropped without a word where the source was stopped. So is the cache, before anybody else.
 pub(super) async fn invoke(
     running: &TaskTracker,
     entry: Arc<Entry>,
     call: Call,
-    heard: impl FnOnce(&Result<Outcome, CallError>) + Send + 'static,
+    (caching, heard): (Option<Arc<Caching>>, impl FnOnce(&Result<Outcome, CallError>) + Send + 'static),
 ) -> Result<Outcome, CallError> {
     let may_stop = entry.tool.effect.is_read();
     let task = running.spawn(async move {
         let result = entry.source.call(&entry.tool.address.tool, &call).await;
         heard(&result);
+        if let Some(caching) = caching {
+            caching.changed(&entry, &result).await;
+        }
         result
     });
     let mut running = Running { task, may_stop };

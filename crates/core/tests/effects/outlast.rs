@@ -5,6 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use bridgehead_core::{
     Call, CallError, Catalog, Outcome, Policies, PolicyPatch, Source, ToolSpec, UpstreamCode, catalog::NamedSource,
+    policy::CachePatch,
 };
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -68,6 +69,65 @@ async fn what_came_of_a_long_call_is_fetched_from_any_replica() {
         let far = far.await.unwrap();
         assert_eq!((number(&far), is_replayed(&far.unwrap())), (1, true));
         assert_eq!(rig.upstream.calls(), 1);
+    }
+}
+
+/// H2: a handle is an answer to one call. What is remembered is what comes of it, and who asks the same
+/// meanwhile waits for that.
+#[tokio::test]
+async fn no_handle_is_remembered() {
+    let rig = Rig::new();
+    let ten_minutes = Some(Duration::from_secs(600));
+    let cache = CachePatch { ttl: ten_minutes, ..CachePatch::default() };
+    let replica = rig.replica_with(PolicyPatch { timeout: ten_minutes, cache, ..PolicyPatch::default() });
+    let first = handed(&rig, &replica, look()).await;
+    let again = spawn(&replica, look());
+    rig.settle().await;
+    assert!(!again.is_finished());
+    rig.clock.advance(PATIENCE);
+    let second = handle(&again.await.unwrap());
+    assert!(first != second && rig.upstream.calls() == 1);
+    rig.upstream.go_on.notify_one();
+    for handle in [first, second] {
+        rig.settle().await;
+        assert_eq!(number(&replica.run(result("alice", &handle)).await), 1);
+    }
+    let hit = replica.run(look()).await;
+    assert_eq!((number(&hit), rig.upstream.calls()), (1, 1));
+    assert_eq!(hit.unwrap().meta["bridgehead/cache"]["hit"], true);
+    rig.upstream.next(Act::Slowly);
+    let bob = spawn(&replica, call("look", "bob", json!({"sku": "A-1"})));
+    rig.upstream.started.notified().await;
+    rig.upstream.go_on.notify_one();
+    assert!(bob.await.unwrap().unwrap().meta.is_empty(), "another caller asks for themselves");
+}
+
+/// Nor is one that a source gives, of a server behind which has calls of that kind as well.
+#[tokio::test]
+async fn no_handle_of_a_source_is_remembered() {
+    struct Relay;
+    #[async_trait::async_trait]
+    impl Source for Relay {
+        fn kind(&self) -> &'static str {
+            "test"
+        }
+        fn tools(&self) -> Vec<ToolSpec> {
+            vec![ToolSpec::new("look", "Looks.")]
+        }
+        async fn call(&self, _: &str, _: &Call) -> Result<Outcome, CallError> {
+            let mut outcome = Outcome::default();
+            outcome.meta.insert("bridgehead/running".into(), true.into());
+            Ok(outcome)
+        }
+    }
+    let rig = Rig::new();
+    let cache = CachePatch { ttl: Some(Duration::from_secs(600)), shared: Some(true), ..CachePatch::default() };
+    let policies = Policies::new(vec![("default".into(), PolicyPatch { cache, ..PolicyPatch::default() })]);
+    let named = NamedSource { name: "s".into(), prefix: String::new(), source: std::sync::Arc::new(Relay) };
+    let catalog = Catalog::build(vec![named], &policies).unwrap();
+    for _ in 0..2 {
+        let outcome = rig.replica().pipeline.run(&catalog, call("look", "alice", json!({}))).await.unwrap();
+        assert!(!outcome.meta.contains_key("bridgehead/cache"));
     }
 }
 

@@ -11,11 +11,12 @@ use std::{
 
 use async_trait::async_trait;
 use bridgehead_core::{
-    Call, CallError, Caller, Catalog, ClaimedEffect, Claims, Clock, Effect, EffectId, EffectStore, EffectStoreError,
-    Effects, EndpointId, Outcome, Pipeline, Policies, PolicyPatch, Presented, Randomness, Recovery, RequestId,
-    Resolution, ScopeSet, SignIn, Source, ToolSpec, UpstreamCode, UpstreamFailure,
+    Cache, Call, CallError, Caller, Catalog, ClaimedEffect, Claims, Clock, Effect, EffectId, EffectStore,
+    EffectStoreError, Effects, EndpointId, LocalCache, Outcome, Pipeline, Policies, PolicyPatch, Presented, Randomness,
+    Recovery, RequestId, Resolution, ScopeSet, SignIn, Source, ToolSpec, UpstreamCode, UpstreamFailure,
     catalog::NamedSource,
     effects::{Change, ClaimOutcome, ClaimToken, EffectRecord, EffectTable, KeptAnswer, Lease},
+    pipeline::Shield,
 };
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -312,6 +313,8 @@ pub(crate) struct Rig {
     pub(crate) table: Arc<Mutex<EffectTable>>,
     failing: Arc<Mutex<Vec<Verb>>>,
     randomness: Arc<Counted>,
+    /// Where a policy says that answers are remembered.
+    answers: Arc<LocalCache>,
 }
 
 impl Rig {
@@ -321,8 +324,10 @@ impl Rig {
 
     /// With a source that can do this about effects in doubt.
     pub(crate) fn with(recovery: Recovery) -> Self {
+        let clock = TestClock::new();
         Self {
-            clock: TestClock::new(),
+            answers: Arc::new(LocalCache::new(Arc::new(clock.clone()), 1 << 20)),
+            clock,
             upstream: Arc::new(Upstream { recovery, ..Upstream::default() }),
             table: Arc::default(),
             failing: Arc::default(),
@@ -348,7 +353,9 @@ impl Rig {
         let dead = Arc::new(AtomicBool::new(false));
         let store = Seen { table: self.table.clone(), failing: self.failing.clone(), dead: dead.clone() };
         let effects = Effects::new(EndpointId::main(), Arc::new(store), self.randomness.clone());
-        let pipeline = Pipeline::new(Arc::new(self.clock.clone()), Arc::new(Vec::new())).with_effects(change(effects));
+        let shield = Shield::default().with_cache(Cache::new(EndpointId::main(), self.answers.clone()));
+        let pipeline = Pipeline::with_shield(Arc::new(self.clock.clone()), Arc::new(Vec::new()), shield);
+        let pipeline = pipeline.with_effects(change(effects));
         let named = NamedSource { name: "t".into(), prefix: String::new(), source: self.upstream.clone() };
         let catalog = Catalog::build(vec![named], &Policies::new(vec![("default".into(), policy)])).ok().unwrap();
         Replica { pipeline: Arc::new(pipeline), catalog: Arc::new(catalog), dead }

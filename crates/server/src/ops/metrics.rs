@@ -33,6 +33,12 @@ struct CallLabels {
     code: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CacheLabels {
+    tool: String,
+    answer: &'static str,
+}
+
 /// No label at all.
 type Plain = [(&'static str, &'static str); 0];
 
@@ -64,6 +70,7 @@ pub struct Metrics {
     retries: Family<RetryLabels, Counter>,
     pauses: Family<SourceLabels, Counter>,
     shared_counters: Family<Plain, Gauge>,
+    cache: Family<CacheLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -100,6 +107,12 @@ impl Default for Metrics {
             "Whether the counters that replicas share could be reached, once they were lost",
             shared_counters.clone(),
         );
+        let cache = Family::<CacheLabels, Counter>::default();
+        registry.register(
+            "cache_answers",
+            "Calls of tools whose answers are remembered, by what the cache had to do with them",
+            cache.clone(),
+        );
         Self {
             registry: Arc::new(registry),
             requests,
@@ -110,6 +123,7 @@ impl Default for Metrics {
             retries,
             pauses,
             shared_counters,
+            cache,
         }
     }
 }
@@ -136,6 +150,9 @@ impl AuditSink for Metrics {
         let labels =
             CallLabels { tool: tool.clone(), ending: record.ending.as_str(), code: record.ending.code().unwrap_or("") };
         self.calls.get_or_create(&labels).inc();
+        if let Some(used) = record.cache {
+            self.cache.get_or_create(&CacheLabels { tool: tool.clone(), answer: used.as_str() }).inc();
+        }
         self.durations.get_or_create(&ToolLabels { tool }).observe(record.took.as_secs_f64());
     }
 }

@@ -50,6 +50,14 @@ pub enum Place {
 }
 
 impl Credential {
+    /// Whether each caller has one of their own, so that answers are theirs as well.
+    pub(crate) const fn is_per_caller(&self) -> bool {
+        match self {
+            Self::None | Self::Fixed(_) => false,
+            Self::FromCaller | Self::Vault(_) => true,
+        }
+    }
+
     /// What the caller has in the vault; `None` where the credential is in none.
     ///
     /// # Errors

@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use bridgehead_core::{
-    Call, CallError, CallerCredential, CallerCredentials, Clock, Effect, NoVaults, Outcome, Refusal, Secret,
-    UpstreamCode, UpstreamFailure,
+    Call, CallError, Caller, CallerCredential, CallerCredentials, Clock, Effect, Freshness, NoVaults, Outcome, Refusal,
+    Secret, UpstreamCode, UpstreamFailure,
 };
 use bridgehead_outbound::{Client, Configured, Received, Request};
 use http::{HeaderName, StatusCode};
@@ -14,6 +14,7 @@ use super::{
     answer::AnswerShape,
     credential::{Credential, Redactor},
     failure::{self, Context},
+    freshness,
     problem::Problem,
 };
 
@@ -41,6 +42,9 @@ pub(crate) struct Exchange {
 struct Answered {
     received: Received,
     redactor: Redactor,
+    freshness: Box<Freshness>,
+    /// It says that the answer which the call has validators of is still good.
+    is_good: bool,
 }
 
 impl Exchange {
@@ -59,8 +63,9 @@ impl Exchange {
     /// answer.
     ///
     /// `effect` is the tool's: it decides whether a failure may be retried. Time-outs follow the
-    /// call's deadline. A caller's own credential that is not accepted is renewed, where it can be; a
-    /// read is then sent once more.
+    /// call's deadline. Where the call has validators and the method allows it, it asks whether that
+    /// answer is still good. A caller's own credential that is not accepted is renewed, where it can be;
+    /// a read is then sent once more.
     ///
     /// # Errors
     /// [`CallError::Upstream`] for everything that is not a success (2xx) that can be read, and
@@ -86,13 +91,22 @@ impl Exchange {
                 self.renewed(&renewed, &answered, call).await?;
             }
         }
-        let Answered { received, redactor } = &answered;
-        let context = self.context(effect, redactor);
+        let Answered { received, redactor, freshness, is_good } = answered;
+        let context = self.context(effect, &redactor);
         if received.status.is_success() {
-            shape.outcome(received, call.max_result_bytes, &context)
+            let outcome = shape.outcome(&received, call.max_result_bytes, &context)?;
+            Ok(Outcome { freshness, ..outcome })
+        } else if is_good {
+            Ok(Outcome { freshness, ..Outcome::default() })
         } else {
-            Err(failure::of_answer(received, &context).into())
+            Err(failure::of_answer(&received, &context).into())
         }
+    }
+
+    /// As [`bridgehead_core::Source::shows`].
+    pub(crate) async fn shows(&self, caller: &Caller) -> Result<Option<String>, CallError> {
+        let held = self.credential.held(caller, &*self.credentials).await?;
+        Ok(held.map(|held| held.version().to_owned()))
     }
 
     async fn send(
@@ -109,12 +123,15 @@ impl Exchange {
             redactor.learn(&Secret::new(String::from_utf8_lossy(value.as_bytes()).into_owned()));
         }
         request.timeout = request.timeout.or_else(|| self.time_left(effect, call));
+        let (is_asked, method) = (freshness::ask(&mut request, call.validators.as_ref()), request.method.clone());
         let answer = match self.client.send(request).await {
             Ok(answer) => answer.read().await,
             Err(error) => Err(error),
         };
         let received = answer.map_err(|error| failure::of_transport(error, &self.context(effect, &redactor)))?;
-        Ok(Answered { received, redactor })
+        let freshness = Box::new(freshness::of(&received, &method, self.clock.now()));
+        let is_good = is_asked && received.status == StatusCode::NOT_MODIFIED;
+        Ok(Answered { received, redactor, freshness, is_good })
     }
 
     fn context<'a>(&'a self, effect: Effect, redactor: &'a Redactor) -> Context<'a> {

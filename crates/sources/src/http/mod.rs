@@ -9,6 +9,8 @@
 //!   of the client's own request, no key that Bridgehead issued.
 //! - Every success (2xx) has structured content that fits the output schema, see `answer.rs`; every
 //!   other answer, and none, is an error with a code, see `failure.rs`.
+//! - How long an answer is good is read from it, and one that is remembered is asked about, see
+//!   `freshness.rs`.
 //! - What was presented is taken out of errors, should the system behind repeat it.
 
 mod answer;
@@ -17,6 +19,7 @@ mod credential;
 mod encode;
 mod exchange;
 mod failure;
+mod freshness;
 mod json;
 mod multipart;
 mod plan;

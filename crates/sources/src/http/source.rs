@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use bridgehead_core::{Call, CallError, CallerCredentials, Clock, Fault, Outcome, Recovery, Source, ToolSpec};
+use bridgehead_core::{Call, CallError, Caller, CallerCredentials, Clock, Fault, Outcome, Recovery, Source, ToolSpec};
 use bridgehead_outbound::{Client, Configured};
 
 use super::{Exchange, check, plan::Plan, settings::HttpSettings};
@@ -26,10 +26,11 @@ impl HttpSource {
         client: Client<Configured>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Vec<SourceFault>> {
-        let (plans, faults) = check::plans(&settings);
+        let (mut plans, faults) = check::plans(&settings);
         if !faults.is_empty() {
             return Err(faults);
         }
+        plans.iter_mut().for_each(|plan| plan.spec.per_caller = settings.credential.is_per_caller());
         let by_name = plans.iter().enumerate().map(|(index, plan)| (plan.spec.name.clone(), index)).collect();
         let HttpSettings { name, credential, secrets, .. } = settings;
         let exchange = Exchange::new(name, credential, secrets, client, clock);
@@ -62,6 +63,10 @@ impl Source for HttpSource {
     fn recovery(&self, tool: &str) -> Recovery {
         let has_effects = self.find(tool).is_some_and(|plan| !plan.spec.effect.is_read());
         Recovery { sends_key: has_effects, resolves: false }
+    }
+
+    async fn shows(&self, _: &str, caller: &Caller) -> Result<Option<String>, CallError> {
+        self.exchange.shows(caller).await
     }
 
     async fn call(&self, tool: &str, call: &Call) -> Result<Outcome, CallError> {

@@ -27,7 +27,7 @@ impl NativeTool {
     /// and there is no tool without a handler.
     pub fn builder(name: impl Into<String>) -> NativeToolBuilder<Unstated> {
         NativeToolBuilder {
-            spec: ToolSpec { idempotent: false, ..ToolSpec::new(name, "") },
+            spec: ToolSpec { idempotent: false, per_caller: true, ..ToolSpec::new(name, "") },
             arguments: InputSchema::new(),
             whole: None,
             output: None,
@@ -102,6 +102,14 @@ impl<E> NativeToolBuilder<E> {
     /// It reaches beyond one known system, for example into the web.
     pub fn open_world(mut self) -> Self {
         self.spec.open_world = true;
+        self
+    }
+
+    /// Its answers do not depend on who calls, though its code could ask ([`Context::caller`]): then a
+    /// policy may let callers share what is remembered of them (`cache.shared`). A tool made by `#[tool]`
+    /// that does not take the context is one without saying so.
+    pub fn same_for_all_callers(mut self) -> Self {
+        self.spec.per_caller = false;
         self
     }
 

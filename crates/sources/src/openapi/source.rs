@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use bridgehead_core::{Call, CallError, CallerCredentials, Clock, Outcome, Recovery, Refusal, Source, ToolSpec};
+use bridgehead_core::{
+    Call, CallError, Caller, CallerCredentials, Clock, Outcome, Recovery, Refusal, Source, ToolSpec,
+};
 use bridgehead_outbound::{Client, Configured};
 
 use super::{
@@ -59,8 +61,10 @@ impl OpenApiSource {
             return Err(faults);
         }
         let OpenApiSettings { name, credential, secrets, .. } = settings;
+        let mut operations = conversion.operations;
+        operations.iter_mut().for_each(|operation| operation.spec.per_caller = credential.is_per_caller());
         let exchange = Exchange::new(name, credential, secrets, client, clock);
-        Ok((Self { operations: conversion.operations, by_name, exchange }, conversion.reports))
+        Ok((Self { operations, by_name, exchange }, conversion.reports))
     }
 
     /// Where callers' own credentials are asked for, if the settings name a vault.
@@ -110,6 +114,10 @@ impl Source for OpenApiSource {
     fn recovery(&self, tool: &str) -> Recovery {
         let has_effects = self.find(tool).is_some_and(|operation| !operation.spec.effect.is_read());
         Recovery { sends_key: has_effects, resolves: false }
+    }
+
+    async fn shows(&self, _: &str, caller: &Caller) -> Result<Option<String>, CallError> {
+        self.exchange.shows(caller).await
     }
 
     async fn call(&self, tool: &str, call: &Call) -> Result<Outcome, CallError> {

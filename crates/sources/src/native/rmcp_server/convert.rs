@@ -34,7 +34,8 @@ pub(super) fn tool_spec(tool: &Tool) -> ToolSpec {
         idempotent: effect.is_read() || annotations.idempotent_hint.unwrap_or(false),
         open_world: annotations.open_world_hint.unwrap_or(true),
         scope: None,
-        per_caller: false,
+        // The server may ask who calls.
+        per_caller: true,
         upstream_idempotency_header: None,
     }
 }
@@ -103,7 +104,8 @@ fn success(result: CallToolResult) -> Outcome {
         }
         _ => None,
     };
-    Outcome { structured, content, meta: result.meta.map(|meta| meta.0).unwrap_or_default() }
+    let meta = result.meta.map(|meta| meta.0).unwrap_or_default();
+    Outcome { structured, content, meta, ..Outcome::default() }
 }
 
 /// `None` for a kind of block that came after this was written.
