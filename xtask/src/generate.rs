@@ -14,9 +14,10 @@ struct Generated {
     by: &'static [&'static str],
 }
 
-const GENERATED: [Generated; 4] = [
+const GENERATED: [Generated; 5] = [
     Generated { file: "crates/bridgehead/bridgehead.schema.json", by: &["config", "schema"] },
     Generated { file: "docs/reference/configuration.md", by: &["config", "reference"] },
+    Generated { file: "docs/reference/doctor.md", by: &["config", "checks"] },
     Generated { file: "docs/reference/errors.md", by: &["config", "errors"] },
     Generated { file: "docs/reference/lint.md", by: &["config", "rules"] },
 ];

@@ -12,6 +12,7 @@ mod clients;
 mod crash;
 mod deny;
 mod deps;
+mod doctor;
 mod first_run;
 mod footprint;
 mod generate;
@@ -53,6 +54,7 @@ usage: cargo xtask COMMAND
                        nothing writable but the volume; --short: the development binary (Linux, as root)
   crash [--seed NUMBER] [--calls NUMBER]
                        kills servers in the middle of calls with effects, and counts what became of each
+  doctor [NAME]        looks at servers that nobody here wrote, all or one, and prints what it finds
   footprint [PROGRAM]  size, start and memory of the program that the image has, or of another
   deny                 licences, banned crates and where crates come from
   advisories           known faults in the crates we use; exit code 3 when the list of them cannot be had
@@ -88,6 +90,8 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["image"] => image::full(&workspace),
         ["image", "--short"] => image::short(&workspace),
         ["crash", arguments @ ..] => crash::run(&workspace, arguments),
+        ["doctor"] => doctor::run(&workspace, None),
+        ["doctor", name] => doctor::run(&workspace, Some(name)),
         ["footprint"] => footprint::run(&workspace, None),
         ["footprint", program] => footprint::run(&workspace, Some(program)),
         ["deny"] => deny::run(&workspace),

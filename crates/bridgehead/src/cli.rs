@@ -6,6 +6,7 @@ mod clients;
 mod completions;
 mod config;
 mod credentials;
+mod doctor;
 mod grants;
 mod init;
 mod keys;
@@ -52,6 +53,8 @@ enum Command {
     Tools(tools::Args),
     /// Grade every tool, and say what to mend in the configuration and how.
     Lint(lint::Args),
+    /// Look at any MCP server as a platform would: what it would fail at, why, and how to mend it.
+    Doctor(Box<doctor::Args>),
     /// Call one tool as a caller would, without a server.
     Call(call::Args),
     /// The configuration: check it, or print its JSON Schema.
@@ -193,6 +196,7 @@ async fn run(command: Command) -> Outcome {
         Command::Serve(args) => serve::run(args).await,
         Command::Tools(args) => tools::run(args).await,
         Command::Lint(args) => lint::run(args).await,
+        Command::Doctor(args) => doctor::run(*args).await,
         Command::Call(args) => call::run(args).await,
         Command::Config(command) => config::run(command).await,
         Command::Keys(command) => keys::run(command).await,

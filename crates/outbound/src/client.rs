@@ -15,7 +15,7 @@ use url::{Host, Url};
 
 use crate::{
     Bytes, Configured, Limits, MaybeSent, MaybeSentReason, NotSent, NotSentReason, Policy, Request, Response,
-    SendError, Strangers, connect::ConnectError, connect::Connector, net::Net, response::AnswerBody,
+    SendError, Strangers, Visited, connect::ConnectError, connect::Connector, net::Net, response::AnswerBody,
 };
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -50,14 +50,22 @@ impl Client<Strangers> {
     }
 }
 
+impl Client<Visited> {
+    /// A client for a server that is looked at.
+    #[must_use]
+    pub fn visiting(net: Net, limits: Limits) -> Self {
+        Self::new(net, limits)
+    }
+}
+
 impl<P: Policy> Client<P> {
     fn new(net: Net, limits: Limits) -> Self {
         let connector = Connector::new(net.clone(), P::GUARDED, limits.connect_timeout);
         let inner = HyperClient::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
-            // A stranger's connection was checked for one request.
-            .pool_max_idle_per_host(if P::GUARDED { 0 } else { usize::MAX })
+            // A stranger's connection was checked for one request; a visitor wants to see each one made.
+            .pool_max_idle_per_host(if P::FAMILIAR { usize::MAX } else { 0 })
             .build(connector);
         Self { inner, net, limits, policy: PhantomData }
     }
@@ -130,7 +138,7 @@ impl<P: Policy> Client<P> {
 
     /// Where a redirect leads that may be followed.
     fn redirected<B>(&self, method: &Method, url: &Url, answer: &http::Response<B>) -> Option<Url> {
-        let followed = !P::GUARDED && matches!(*method, Method::GET | Method::HEAD);
+        let followed = P::FAMILIAR && matches!(*method, Method::GET | Method::HEAD);
         if !followed || !matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
             return None;
         }

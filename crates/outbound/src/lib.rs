@@ -1,7 +1,8 @@
 //! The only place where an HTTP client is made: time-outs, pool, TLS, address guard.
 //!
-//! A [`Client`] has one of two policies, by type: [`Configured`] for addresses that the operator
-//! wrote, [`Strangers`] for addresses that somebody else did. Both
+//! A [`Client`] has one of three policies, by type: [`Configured`] for addresses that the operator
+//! wrote, [`Strangers`] for addresses that somebody else did, [`Visited`] for a server that is looked
+//! at. All of them
 //!
 //! - speak HTTP/1.1 and, over TLS, HTTP/2, and take gzip;
 //! - trust the certificates that the system trusts (an internal authority installed there
@@ -45,6 +46,6 @@ pub use client::Client;
 pub use error::{MaybeSent, MaybeSentReason, NotSent, NotSentReason, SendError};
 pub use guard::is_public;
 pub use net::{Net, Resolve, SystemResolver};
-pub use policy::{Configured, Limits, Policy, Strangers};
+pub use policy::{Configured, Limits, Policy, Strangers, Visited};
 pub use request::{IllegalHeaderValue, Request};
 pub use response::{Received, Response};

@@ -1,4 +1,4 @@
-//! `bridgehead config check|schema`, and three hidden ones that write pages of docs/reference.
+//! `bridgehead config check|schema`, and four hidden ones that write pages of docs/reference.
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,9 @@ pub(super) enum Command {
     /// Print the reference of the linter's rules, as it stands in docs/reference.
     #[command(hide = true)]
     Rules,
+    /// Print the reference of the doctor's checks, as it stands in docs/reference.
+    #[command(hide = true)]
+    Checks,
 }
 
 pub(super) async fn run(command: Command) -> Outcome {
@@ -45,6 +48,10 @@ pub(super) async fn run(command: Command) -> Outcome {
         }
         Command::Rules => {
             output::print(&bridgehead_lint::reference::markdown());
+            Ok(Exit::Well)
+        }
+        Command::Checks => {
+            output::print(&bridgehead_doctor::reference::markdown());
             Ok(Exit::Well)
         }
         Command::Errors => match errors::markdown() {
