@@ -1,23 +1,33 @@
 //! The card that `serve` prints: all one needs to connect, without reading anything else.
 
-use std::{fmt::Write, net::SocketAddr, path::Path, sync::Arc};
+mod duvo;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt::Write, net::SocketAddr, path::Path};
 
 use bridgehead_auth::{
-    CallerHeaders, KeyHeader,
-    issuer::Preset,
+    CallerHeaders, KeyHeader, ResourceServer,
     provider::RedirectUris,
-    remote::IssuerUrl,
     users::{FirstAdministrator, LINK_PATH},
 };
-use bridgehead_core::{Catalog, Secret};
+use bridgehead_core::Secret;
+use bridgehead_lint::Grade;
+use bridgehead_server::{
+    ConnectParts,
+    pages::{self, ForeignRegistration, ToolGroup, WayIn},
+};
 
 use crate::{
-    compose::{Composed, ForeignClients},
+    compose::{Composed, ForeignClients, connect},
     config::{
         Settings,
         settings::{ModeSettings, ProviderSettings, RegistrationPolicy},
     },
 };
+
+/// So wide is what stands beside a label.
+const WIDTH: usize = 90;
 
 /// What stands on the card.
 pub(crate) struct Facts<'a> {
@@ -30,7 +40,12 @@ pub(crate) struct Facts<'a> {
     pub(crate) admin: Option<SocketAddr>,
     /// Whether HTTPS waits for its first certificate.
     pub(crate) awaits_certificate: bool,
-    pub(crate) catalog: Arc<Catalog>,
+    /// What the connect page says as well.
+    pub(crate) connect: ConnectParts,
+    /// Whether teammates make API keys for themselves.
+    pub(crate) own_keys: bool,
+    /// The tools and their grades, by source.
+    pub(crate) tools: Vec<ToolGroup>,
     pub(crate) first: &'a FirstRun,
 }
 
@@ -60,10 +75,27 @@ impl<'a> Facts<'a> {
             loopback: composed.address().ip().is_loopback(),
             admin: composed.admin_address(),
             awaits_certificate: composed.awaits_certificate(),
-            catalog: composed.endpoint.catalog(),
+            connect: connect_parts(settings, composed.resource.as_deref(), first),
+            own_keys: connect::teammates_make_keys(&settings.auth),
+            tools: pages::graded(&composed.endpoint.catalog()),
             first,
         }
     }
+}
+
+/// As the connect page has them, with what the authorization server said at the start.
+fn connect_parts(settings: &Settings, resource: Option<&ResourceServer>, first: &FirstRun) -> ConnectParts {
+    let mut parts = connect::parts(settings, resource);
+    for way in &mut parts.ways_in {
+        if let WayIn::ForeignOAuth { registration, .. } = way {
+            *registration = match &first.foreign_clients {
+                Some(ForeignClients::ByThemselves) => ForeignRegistration::ByThemselves,
+                Some(ForeignClients::ByHand) => ForeignRegistration::ByHand,
+                Some(ForeignClients::Unknown(_)) | None => ForeignRegistration::Unknown,
+            };
+        }
+    }
+    parts
 }
 
 pub(crate) fn card(facts: &Facts<'_>) -> String {
@@ -74,29 +106,35 @@ pub(crate) fn card(facts: &Facts<'_>) -> String {
         line(&mut text, "", "or what keeps the authority from issuing it");
     }
     sign_in(&mut text, facts);
-    for named in facts.catalog.sources() {
-        let names: Vec<_> = facts
-            .catalog
-            .entries()
-            .iter()
-            .filter(|entry| entry.tool.address.source == named.name)
-            .map(|entry| entry.tool.wire_name.to_string())
-            .collect();
-        line(&mut text, "Tools", &format!("{} from {} ({})", names.len(), named.name, named.source.kind()));
-        for row in wrapped(&names, 72) {
-            line(&mut text, "", &row);
-        }
-    }
+    tools(&mut text, facts);
     if let Some(admin) = facts.admin {
         line(&mut text, "Metrics", &format!("http://{admin}/metrics"));
     }
-    in_duvo(&mut text, facts);
+    duvo::in_duvo(&mut text, facts);
     text
 }
 
 fn line(text: &mut String, label: &str, value: &str) {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "  {label:<9} {value}");
+}
+
+fn tools(text: &mut String, facts: &Facts<'_>) {
+    for group in &facts.tools {
+        let grades: Vec<String> = group.grades().iter().map(|(grade, count)| format!("{count} {grade}")).collect();
+        let (count, tokens) = (group.tools.len(), group.tokens());
+        let told =
+            format!("{count} from {} ({}); grades: {}; ~{tokens} tokens", group.source, group.kind, grades.join(", "));
+        line(text, "Tools", &told);
+        let names: Vec<&str> = group.tools.iter().map(|tool| tool.name.as_str()).collect();
+        for row in filled(&names.join(", "), WIDTH) {
+            line(text, "", &row);
+        }
+    }
+    let is_poor = |group: &ToolGroup| group.tools.iter().any(|tool| tool.grade <= Grade::D);
+    if let (true, Some(config)) = (facts.tools.iter().any(is_poor), facts.config) {
+        line(text, "", &format!("`{}` says what to improve", command("bridgehead lint", Some(config))));
+    }
 }
 
 fn sign_in(text: &mut String, facts: &Facts<'_>) {
@@ -107,8 +145,12 @@ fn sign_in(text: &mut String, facts: &Facts<'_>) {
     for (index, mode) in modes.iter().enumerate() {
         line(text, if index == 0 { "Sign in" } else { "  or" }, &way_in(mode));
     }
-    if let (Some(foreign), Some(clients)) = (facts.settings.auth.foreign_oauth(), &facts.first.foreign_clients) {
-        at_another_server(text, &foreign.issuer, clients);
+    if let (Some(foreign), Some(ForeignClients::Unknown(why))) =
+        (facts.settings.auth.foreign_oauth(), &facts.first.foreign_clients)
+    {
+        let host = foreign.issuer.host();
+        line(text, "Not yet", &format!("{host} cannot be asked: nobody can sign in until it answers"));
+        line(text, "", &format!("({why})."));
     }
     if modes.iter().any(ModeSettings::is_issued) {
         match &facts.first.key {
@@ -134,7 +176,7 @@ fn sign_in(text: &mut String, facts: &Facts<'_>) {
 /// How those are cut off who have no key of ours.
 fn cut_off(text: &mut String, modes: &[ModeSettings], config: &Path) {
     let mut said = |what: &str, name: &str| {
-        line(text, "Cut off", &format!("bridgehead keys revoke {what} -c {}", config.display()));
+        line(text, "Cut off", &command(&format!("bridgehead keys revoke {what}"), Some(config)));
         line(text, "", &format!("{name} is the caller as the audit in the log names them"));
     };
     if modes.iter().any(|mode| matches!(mode, ModeSettings::ForeignOAuth(_))) {
@@ -142,31 +184,6 @@ fn cut_off(text: &mut String, modes: &[ModeSettings], config: &Path) {
         said("--subject NAME", "NAME");
     } else if modes.iter().any(ModeSettings::is_handed_through) {
         said("SUBJECT", "SUBJECT");
-    }
-}
-
-/// What has to be done at an authorization server that is not ours, before anybody can connect.
-fn at_another_server(text: &mut String, issuer: &IssuerUrl, clients: &ForeignClients) {
-    let redirects = |text: &mut String| Preset::Duvo.redirect_uris().iter().for_each(|uri| line(text, "", uri));
-    match clients {
-        ForeignClients::ByThemselves => {}
-        ForeignClients::ByHand => {
-            line(text, "Before", &format!("{} registers no client by itself: register one there, with", issuer.host()));
-            redirects(text);
-            line(text, "", "as its redirect URI. To enter nothing, let clients register here and teammates log in");
-            line(
-                text,
-                "",
-                &format!("there: issuer = \"builtin\" and login = {{ issuer = \"{issuer}\", client_id = … }}"),
-            );
-        }
-        ForeignClients::Unknown(why) => {
-            line(text, "Not yet", &format!("{} cannot be asked: nobody can sign in until it answers", issuer.host()));
-            line(text, "", &format!("({why})."));
-            line(text, "", "Unless clients register there by themselves, register one there, with");
-            redirects(text);
-            line(text, "", "as its redirect URI.");
-        }
     }
 }
 
@@ -190,7 +207,7 @@ fn administrator(text: &mut String, facts: &Facts<'_>, first: &FirstAdministrato
         FirstAdministrator::NotNeeded => {}
     }
     if let Some(config) = facts.config {
-        line(text, "Teammates", &format!("bridgehead users add alice@example.com -c {}", config.display()));
+        line(text, "Teammates", &command("bridgehead users add alice@example.com", Some(config)));
     }
 }
 
@@ -249,7 +266,7 @@ fn create_commands(facts: &Facts<'_>) -> Vec<String> {
     };
     let create = |header: Option<&KeyHeader>| {
         let header = header.map(|header| format!(" --header {}", header.title())).unwrap_or_default();
-        format!("bridgehead keys create --for alice@example.com{header} -c {}", config.display())
+        command(&format!("bridgehead keys create --for alice@example.com{header}"), Some(config))
     };
     let of_mode = |mode: &ModeSettings| match mode {
         ModeSettings::ApiKey(_) => vec![create(None)],
@@ -261,64 +278,24 @@ fn create_commands(facts: &Facts<'_>) -> Vec<String> {
     facts.settings.auth.modes().iter().filter(|mode| mode.is_issued()).flat_map(of_mode).collect()
 }
 
-/// What to choose and enter in Duvo for a mode.
-fn method(mode: &ModeSettings, first: &FirstRun) -> String {
-    let own = if mode.is_handed_through() { " of the system behind" } else { "" };
-    match mode {
-        ModeSettings::ApiKey(settings) if settings.header.is_bearer() => {
-            format!("API key; each teammate enters their own key{own}")
-        }
-        ModeSettings::ApiKey(settings) => {
-            format!("Custom headers, with `{}`; each teammate enters their own key{own}", settings.header.title())
-        }
-        ModeSettings::Headers(settings) => {
-            let what = if mode.is_issued() { "keys, one for each header" } else { "values" };
-            format!("Custom headers, with {}; each teammate enters their own {what}{own}", named(&settings.headers))
-        }
-        ModeSettings::OAuth(settings) => match settings.registration {
-            RegistrationPolicy::Open => "OAuth; client id and secret stay empty; each teammate signs in".to_owned(),
-            RegistrationPolicy::Closed => {
-                "OAuth, with the id and secret that `bridgehead clients add --preset duvo` prints".to_owned()
-            }
-        },
-        ModeSettings::ForeignOAuth(settings) => match &first.foreign_clients {
-            Some(ForeignClients::ByThemselves) => {
-                "OAuth; client id and secret stay empty; each teammate signs in there".to_owned()
-            }
-            Some(ForeignClients::ByHand | ForeignClients::Unknown(_)) | None => {
-                format!("OAuth, with the id and secret of a client that you register at {}", settings.issuer.host())
-            }
-        },
+/// A command that takes the configuration, with its place.
+fn command(words: &str, config: Option<&Path>) -> String {
+    match config {
+        Some(config) => format!("{words} -c {}", config.display()),
+        None => words.to_owned(),
     }
 }
 
-fn in_duvo(text: &mut String, facts: &Facts<'_>) {
-    line(text, "In Duvo", &format!("Connections → Add custom MCP → name `{}`, URL as above", facts.settings.name));
-    let modes = facts.settings.auth.modes();
-    if modes.is_empty() {
-        line(text, "", "authentication: None");
-    }
-    for (index, mode) in modes.iter().enumerate() {
-        let label = if index == 0 { "authentication" } else { "or" };
-        line(text, "", &format!("{label}: {}", method(mode, facts.first)));
-    }
-    if facts.loopback && facts.endpoint_url.starts_with("http://") {
-        line(text, "", "Duvo calls from the internet, over HTTPS: this address is for this machine alone.");
-        line(text, "", "Put a TLS proxy in front and set server.public_url to the address it has outside.");
-    }
-}
-
-/// Words with commas between them, in rows of at most `width` characters.
-fn wrapped(words: &[String], width: usize) -> Vec<String> {
+/// A text in rows of at most `width` characters, unless a word is longer.
+fn filled(text: &str, width: usize) -> Vec<String> {
     let mut rows: Vec<String> = Vec::new();
-    for (index, word) in words.iter().enumerate() {
-        let word = if index + 1 < words.len() { format!("{word},") } else { word.clone() };
+    for word in text.split_whitespace() {
         match rows.last_mut() {
-            Some(row) if row.len() + word.len() < width => {
+            Some(row) if row.chars().count() + word.chars().count() < width => {
                 row.push(' ');
-                row.push_str(&word);
+                row.push_str(word);
             }
-            _ => rows.push(word),
+            _ => rows.push(word.to_owned()),
         }
     }
     rows

@@ -6,7 +6,7 @@
 
 mod audit_log;
 mod cache;
-mod connect;
+pub(crate) mod connect;
 mod credentials;
 mod effects;
 mod fetch;
@@ -431,7 +431,7 @@ pub async fn compose(
         modes,
         sign_in: issuer.clone().map(|issuer| sign_in(settings, issuer, provider, &keyring, &credentials)),
         resource: resource.clone(),
-        connect: connect::parts(&settings.auth, resource.as_deref()),
+        connect: connect::parts(settings, resource.as_deref()),
         readiness,
         metrics,
         clock: ambient.clock.clone(),

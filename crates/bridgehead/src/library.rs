@@ -20,8 +20,8 @@ use crate::{
     config::{
         Places, Settings,
         settings::{
-            ApiKeySettings, AuthSettings, ForwardingHeader, ModeSettings, PublicUrl, SecretSettings, ServerSettings,
-            StoreSettings, VerifySettings,
+            ApiKeySettings, AuthSettings, ForwardingHeader, ModeSettings, PageSettings, PublicUrl, SecretSettings,
+            ServerSettings, StoreSettings, VerifySettings,
         },
     },
 };
@@ -247,6 +247,7 @@ impl Server {
             }
         };
         Ok(Settings {
+            pages: PageSettings::unless_said_otherwise(&auth),
             name: self.name.clone(),
             instructions: self.instructions.clone(),
             server: ServerSettings {

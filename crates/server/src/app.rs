@@ -28,7 +28,7 @@ use crate::{
     mcp::McpService,
     oauth::{self, AuthorizationServer, Connecting, Inner, MAX_FORM_BYTES},
     ops::{self, health::Readiness, metrics::Metrics},
-    pages::Site,
+    pages::{Site, paths},
 };
 
 /// Everything a running server shares between requests. Cheap to clone.
@@ -208,10 +208,13 @@ impl Beside {
             endpoint_url,
             reach: connect::reach(&settings.public_url),
             server,
-            lines: Arc::default(),
+            graded: Arc::default(),
             resource: self.resource,
         };
-        sign_in.merge(foreign).route("/", get(connect::page).with_state(connect))
+        sign_in
+            .merge(foreign)
+            .route(paths::CONNECT, get(connect::page).with_state(connect))
+            .route(paths::COPY_SCRIPT, get(connect::copy_script))
     }
 }
 

@@ -8,23 +8,34 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use bridgehead_auth::ResourceServer;
+use bridgehead_auth::{ResourceServer, Session};
 use bridgehead_core::{Catalog, Endpoint};
-use bridgehead_lint::{Subject, lint};
+use http::header;
 use url::{Host, Url};
 
 use crate::{
     browser::Visit,
+    http::body,
     oauth::AuthorizationServer,
-    pages::{Connect, ForeignRegistration, Reach, Site, ToolLine, View, WayIn},
+    pages::{
+        self, COPY_SCRIPT, Connect, ForeignRegistration, Reach, Site, ToolGroup, ToolList, VaultLine, View, Visitor,
+        WayIn,
+    },
 };
 
-/// What the page says of the ways in.
+/// In the query: words that the shown tools have in their texts.
+const FIND: &str = "find";
+/// How many characters of them count.
+const MAX_FIND_CHARACTERS: usize = 100;
+
+/// What the page says of the ways in, and to whom it shows the tools.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectParts {
     /// In the order of the configuration; empty where nobody is asked.
     pub ways_in: Vec<WayIn>,
-    /// Whether everybody sees the tools, or signed-in teammates alone.
+    /// What teammates enter or connect for systems behind.
+    pub vaults: Vec<VaultLine>,
+    /// Whether everybody sees the tools, or signed-in teammates alone, and of these each their own.
     pub public_tools: bool,
 }
 
@@ -37,34 +48,41 @@ pub(crate) struct ConnectPage {
     pub(crate) endpoint_url: String,
     pub(crate) reach: Reach,
     pub(crate) server: Option<AuthorizationServer>,
-    pub(crate) lines: Arc<Lines>,
+    pub(crate) graded: Arc<Graded>,
     pub(crate) resource: Option<Arc<ResourceServer>>,
 }
 
-/// The tools as the page shows them, made once for each catalog: for a grade, each is looked at beside all
-/// others.
+/// The tools with their grades, made once for each catalog.
 #[derive(Default)]
-pub(crate) struct Lines(ArcSwapOption<(Arc<Catalog>, Vec<ToolLine>)>);
+pub(crate) struct Graded(ArcSwapOption<(Arc<Catalog>, Arc<[ToolGroup]>)>);
 
 pub(crate) async fn page(State(page): State<ConnectPage>, request: Request) -> Response {
-    let signed_in = match &page.server {
+    let session = match &page.server {
         Some(server) => match server.session(&Visit::of(&request)).await {
-            Ok(session) => session.is_some(),
+            Ok(session) => session,
             Err(response) => return response,
         },
-        None => false,
+        None => None,
     };
+    let query = body::pairs(request.uri().query().unwrap_or_default().as_bytes());
+    let find = query.iter().find(|(name, _)| name == FIND).map_or("", |(_, words)| words.as_str());
     let view = Connect {
         site: page.site.clone(),
         instructions: page.endpoint.instructions.clone(),
         endpoint_url: page.endpoint_url.clone(),
         reach: page.reach,
         ways_in: page.ways_in().await,
-        accounts: page.server.is_some(),
+        vaults: page.parts.vaults.clone(),
         own_keys: page.server.as_ref().is_some_and(|server| server.keys.is_some()),
-        tools: (page.parts.public_tools || signed_in).then(|| page.lines.of(page.endpoint.catalog())),
+        tools: page.tools(session.as_ref(), find),
+        visitor: page.visitor(session),
     };
     view.page().into_response()
+}
+
+/// The page's script. Not kept by browsers, so that it is always that of the page.
+pub(crate) async fn copy_script() -> Response {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], COPY_SCRIPT).into_response()
 }
 
 impl ConnectPage {
@@ -81,6 +99,25 @@ impl ConnectPage {
         }
         ways
     }
+
+    /// The tools that whoever is looking may see; `None` where that is none whatever there is.
+    fn tools(&self, session: Option<&Session>, find: &str) -> Option<ToolList> {
+        let scopes = match session {
+            _ if self.parts.public_tools => None,
+            Some(session) => Some(&session.user.scopes),
+            None => return None,
+        };
+        let find: String = find.chars().take(MAX_FIND_CHARACTERS).collect();
+        Some(ToolList::of(&self.graded.of(self.endpoint.catalog()), scopes, &find))
+    }
+
+    fn visitor(&self, session: Option<Session>) -> Visitor {
+        match (session, &self.server) {
+            (Some(session), _) => Visitor::Teammate { address: session.user.address.to_string() },
+            (None, Some(_)) => Visitor::SignedOut,
+            (None, None) => Visitor::Anybody,
+        }
+    }
 }
 
 impl ForeignRegistration {
@@ -93,32 +130,17 @@ impl ForeignRegistration {
     }
 }
 
-impl Lines {
-    fn of(&self, catalog: Arc<Catalog>) -> Vec<ToolLine> {
+impl Graded {
+    fn of(&self, catalog: Arc<Catalog>) -> Arc<[ToolGroup]> {
         if let Some(known) = &*self.0.load()
             && Arc::ptr_eq(&known.0, &catalog)
         {
             return known.1.clone();
         }
-        let lines = lines(&catalog);
-        self.0.store(Some(Arc::new((catalog, lines.clone()))));
-        lines
+        let groups: Arc<[ToolGroup]> = pages::graded(&catalog).into();
+        self.0.store(Some(Arc::new((catalog, groups.clone()))));
+        groups
     }
-}
-
-fn lines(catalog: &Catalog) -> Vec<ToolLine> {
-    let tools = || catalog.entries().iter().map(|entry| &entry.tool);
-    let graded = lint(&tools().map(Subject::of).collect::<Vec<_>>()).tools;
-    tools()
-        .zip(graded)
-        .map(|(tool, graded)| ToolLine {
-            name: tool.wire_name.to_string(),
-            title: tool.title.clone(),
-            description: tool.description.clone(),
-            effect: tool.effect,
-            grade: graded.grade,
-        })
-        .collect()
 }
 
 /// From where the address can be reached, as far as it tells: a platform calls from the internet, over

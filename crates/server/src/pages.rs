@@ -5,13 +5,15 @@
 //! A handler fills one of the structs, calls [`View::page`] and returns the [`Page`], which brings
 //! its status and [`headers`] along. Every text is escaped by the template; text of strangers is
 //! cut and cleaned as well ([`ClientName`]). No page needs JavaScript, and none loads anything from
-//! anywhere: the stylesheet stands inside, and the policy names its hash.
+//! elsewhere: the stylesheet stands inside, and the policy names its hash. One page has a script, which
+//! is ours ([`Scripts`]).
 
 mod account;
 mod client;
 mod connect;
 mod consent;
 mod credential;
+mod duvo;
 mod fault;
 mod go_back;
 mod guides;
@@ -20,6 +22,7 @@ mod password;
 mod scopes;
 mod sign_in;
 mod sign_in_elsewhere;
+mod tools;
 
 #[cfg(any(test, feature = "samples"))]
 pub mod samples;
@@ -39,18 +42,24 @@ pub use account::{
     NewApiKey, PasswordChange,
 };
 pub use client::{Client, ClientName, Destination, Identity};
-pub use connect::{ClientRegistration, Connect, ForeignRegistration, Reach, ToolLine, ValuesFrom, WayIn};
+pub use connect::{COPY_SCRIPT, Connect, Reach, VaultLine, Visitor, WayIn};
 pub use consent::{Consent, MissingCredential, OptionalScope};
 pub use credential::{Credential, CredentialForm, CredentialNotice, FormField, NotConnected, StoredCredential};
+pub use duvo::{Before, ClientRegistration, DUVO_MENU, DuvoEntry, Field, ForeignRegistration, ValuesFrom, duvo};
 pub use fault::{Fault, FaultPage};
 pub use go_back::{Answer, GoBack};
 pub use moment::Wait;
 pub use password::{LinkGone, LinkPurpose, LinkState, PasswordFault, SetPassword};
 pub use sign_in::{SignIn, SignInFault, SignInNotice};
 pub use sign_in_elsewhere::{NotSignedIn, NotSignedInBecause, SignInElsewhere, SignedOut};
+pub use tools::{FindingLine, ToolGroup, ToolLine, ToolList, graded};
 
 /// Where the forms and links on the pages lead. The router uses the same constants.
 pub mod paths {
+    /// GET shows [`Connect`](super::Connect), with the tools that `find` in the query finds.
+    pub const CONNECT: &str = "/";
+    /// The connect page's script.
+    pub const COPY_SCRIPT: &str = "/copy.js";
     /// GET shows [`SignIn`](super::SignIn); POST takes `mail`, `password` and, hidden, `next`. Where people
     /// sign in at a provider, GET shows [`SignInElsewhere`](super::SignInElsewhere), and POST takes `next` and `as`.
     pub const SIGN_IN: &str = "/login";
@@ -136,6 +145,16 @@ pub enum Forms {
     MayLeave,
 }
 
+/// Whether a page has a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scripts {
+    /// It has none, and none runs: no `script-src`.
+    None,
+    /// The page has one that this server serves: `script-src 'self'`. Nothing else here is served as one, and
+    /// a script inside the page does not run.
+    Own,
+}
+
 /// A page, ready to be sent. `Debug` shows the status alone: the document may hold a key or a code.
 #[derive(Clone)]
 pub struct Page {
@@ -166,6 +185,11 @@ pub trait View: Template {
         Forms::StayHere
     }
 
+    /// Whether the page has a script.
+    fn scripts(&self) -> Scripts {
+        Scripts::None
+    }
+
     /// The status that fits what the page says.
     fn status(&self) -> StatusCode {
         StatusCode::OK
@@ -180,7 +204,7 @@ pub trait View: Template {
     fn page(&self) -> Page {
         #[expect(clippy::expect_used, reason = "writing to a String cannot fail, and no value's Display does")]
         let html = self.render().expect("a template writes into memory");
-        let mut headers = headers(self.forms());
+        let mut headers = headers(self.forms(), self.scripts());
         if let Some(wait) = self.wait() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.seconds()));
         }
@@ -190,20 +214,15 @@ pub trait View: Template {
 
 /// The headers that every page goes out with, beside `Content-Type`.
 ///
-/// The policy allows the stylesheet inside the page, by its hash, and nothing else: no script, no
-/// image but those inside the page, no frame around it. `Referrer-Policy` is `same-origin` and not
+/// The policy allows the stylesheet inside the page, by its hash, and nothing else: no script but that of
+/// [`Scripts::Own`], no image but those inside the page, no frame around it. `Referrer-Policy` is `same-origin` and not
 /// `no-referrer`, since Chromium would then post `Origin: null` and the check of origins would
 /// refuse every form. There is no `Cross-Origin-Opener-Policy`: platforms open the way to consent in
 /// a window of its own and wait for it to come back, and that header would cut the two apart.
 #[must_use]
-pub fn headers(forms: Forms) -> HeaderMap {
-    let (stay, leave) = &*POLICIES;
-    let policy = match forms {
-        Forms::StayHere => stay,
-        Forms::MayLeave => leave,
-    };
+pub fn headers(forms: Forms, scripts: Scripts) -> HeaderMap {
     HeaderMap::from_iter([
-        (header::CONTENT_SECURITY_POLICY, policy.clone()),
+        (header::CONTENT_SECURITY_POLICY, policy(forms, scripts)),
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -214,14 +233,22 @@ pub fn headers(forms: Forms) -> HeaderMap {
 /// The stylesheet, which the layout puts into each page as it is.
 pub(crate) const STYLE: &str = include_str!("../templates/style.css");
 
-/// The policies for [`Forms::StayHere`] and [`Forms::MayLeave`].
-static POLICIES: LazyLock<(HeaderValue, HeaderValue)> = LazyLock::new(|| {
-    let style = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    let leave = format!(
-        "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
-    );
-    let stay = format!("{leave}; form-action 'self'");
+fn policy(forms: Forms, scripts: Scripts) -> HeaderValue {
+    let forms = match forms {
+        Forms::StayHere => "; form-action 'self'",
+        Forms::MayLeave => "",
+    };
+    let scripts = match scripts {
+        Scripts::None => "",
+        Scripts::Own => "; script-src 'self'",
+    };
+    let policy = format!("{}{forms}{scripts}", *POLICY);
     #[expect(clippy::expect_used, reason = "base64 and the words around it are visible ASCII")]
-    let value = |text: &str| HeaderValue::from_str(text).expect("a header's value");
-    (value(&stay), value(&leave))
+    HeaderValue::from_str(&policy).expect("a header's value")
+}
+
+/// What all policies have in common.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let style = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
+    format!("default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; frame-ancestors 'none'")
 });

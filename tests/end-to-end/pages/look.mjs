@@ -2,7 +2,7 @@
 // without JavaScript. Serves them with the headers they came with, so that their policy is tried as well.
 //
 // usage: look.mjs SAMPLES SCREENSHOTS [PATTERN], where SAMPLES has NAME.html and NAME.json ({status, headers}) for each
-// page; with a pattern, only pages whose name it finds. $CHROMIUM is the browser where none is on the path.
+// page, and copy.js, the one script that a page may have; with a pattern, only pages whose name it finds. $CHROMIUM is the browser where none is on the path.
 // Exit codes: 0 every check held, 1 one did not, 2 called wrongly.
 import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -19,6 +19,13 @@ const DEVICES = {
 };
 // WCAG 2.2, 1.4.10: content reflows down to here.
 const NARROWEST = 320;
+// The page that has a script.
+const SCRIPTED = /^connect-/;
+const SCRIPT = '/copy.js';
+// What stands at `/`, where words to find are sent.
+const FOUND = 'connect-found';
+// So many of a page's foldings are opened, since one looks like the next.
+const MOST_OPENED = 60;
 // What keeps the browser to itself: no updates, no sync, no first run.
 const QUIET = [
   '--no-sandbox', '--headless', '--disable-gpu', '--disable-background-networking', '--disable-component-update',
@@ -45,7 +52,11 @@ function holds(what, condition, seen) {
 /** Serves the samples; answers every POST with a redirect to the client, and takes note of it. */
 function serve(pages, client, posted) {
   return listen(async (request, response) => {
-    const name = request.url.slice(1);
+    const name = request.url.slice(1).split('?')[0] || FOUND;
+    if (request.url === SCRIPT) {
+      response.writeHead(200, { 'content-type': 'text/javascript; charset=utf-8' }).end(script);
+      return;
+    }
     if (request.method === 'POST') {
       let body = '';
       for await (const chunk of request) body += chunk;
@@ -101,18 +112,18 @@ async function look(page, origin, name, label, seen) {
   await page.goto(`${origin}/${name}`, { waitUntil: 'load' });
   await page.evaluate(AXE);
   const at = `${name} (${label})`;
-  await wellFormed(page, at);
+  await wellFormed(page, name, at);
   await accessible(page, at);
   await fits(page, at);
   await page.screenshot({ path: join(screenshots, `${name}-${label}.png`), fullPage: true });
   await byKeyboard(page, at);
   if (await page.locator('details').count() > 0) {
-    await page.evaluate(() => {
-      for (const details of document.querySelectorAll('details')) {
+    await page.evaluate(most => {
+      for (const details of [...document.querySelectorAll('details')].slice(0, most)) {
         details.removeAttribute('name');
         details.open = true;
       }
-    });
+    }, MOST_OPENED);
     await accessible(page, `${at}, opened`);
     await fits(page, `${at}, opened`);
     await page.screenshot({ path: join(screenshots, `${name}-${label}-opened.png`), fullPage: true });
@@ -123,19 +134,21 @@ async function look(page, origin, name, label, seen) {
   holds(`${at} makes the browser complain of nothing`, seen.complaints.length === 0, seen.complaints);
 }
 
-async function wellFormed(page, at) {
+async function wellFormed(page, name, at) {
   const seen = await page.evaluate(() => ({
     lang: document.documentElement.lang,
     title: document.title,
     headings: document.querySelectorAll('h1').length,
-    scripts: document.querySelectorAll('script, [onclick], [onload], [onerror], [onfocus], iframe, object, embed, base').length,
+    scripts: [...document.querySelectorAll('script')].map(element => element.getAttribute('src') ?? 'inside'),
+    active: document.querySelectorAll('[onclick], [onload], [onerror], [onfocus], iframe, object, embed, base').length,
     mode: document.compatMode,
     styled: getComputedStyle(document.body).display,
   }));
   holds(`${at} names its language`, seen.lang === 'en', seen);
   holds(`${at} has a title`, seen.title.length > 8, seen);
   holds(`${at} has one heading`, seen.headings === 1, seen);
-  holds(`${at} has no script`, seen.scripts === 0, seen);
+  holds(`${at} has no script but the one`, seen.scripts.join() === (SCRIPTED.test(name) ? SCRIPT : ''), seen);
+  holds(`${at} has nothing that runs inside`, seen.active === 0, seen);
   holds(`${at} is in standards mode`, seen.mode === 'CSS1Compat', seen);
   holds(`${at} has its style, which its policy names`, seen.styled === 'flex', seen);
 }
@@ -243,6 +256,47 @@ async function forms(browser, origin, client, posted) {
   await context.close();
 }
 
+/** Each value has a button that copies it, by mouse and by keyboard; and none without JavaScript, where a click selects. */
+async function copying(browser, origin) {
+  const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
+  const page = await context.newPage();
+  await page.goto(`${origin}/connect-side-by-side`);
+  await page.evaluate(() => document.querySelectorAll('details').forEach(details => {
+    details.removeAttribute('name');
+    details.open = true;
+  }));
+  const values = await page.locator('[data-copy]').allTextContents();
+  const buttons = page.getByRole('button', { name: /^Copy / });
+  holds('each value has its button', values.length > 10 && await buttons.count() === values.length, [values, await buttons.allTextContents()]);
+  const copied = [];
+  for (let index = 0; index < values.length; index += 1) {
+    const button = page.locator('button.copies').nth(index);
+    if (index % 2 === 0) await button.click();
+    else await button.press('Enter');
+    await page.getByRole('status').filter({ hasText: 'Copied' }).waitFor();
+    copied.push(await page.evaluate(() => navigator.clipboard.readText()));
+  }
+  holds('each button copies its value', copied.join('\n') === values.join('\n'), [copied, values]);
+  await context.close();
+
+  const without = await browser.newContext({ javaScriptEnabled: false });
+  const still = await without.newPage();
+  await still.goto(`${origin}/connect-signed-in`);
+  holds('without JavaScript no button promises to copy', await still.locator('button.copies').count() === 0);
+  await still.getByText('curl', { exact: true }).click();
+  const shown = still.locator('details[open] pre');
+  holds('without JavaScript a client opens', await shown.count() === 1 && await shown.isVisible());
+  await still.getByText('MCP Inspector', { exact: true }).click();
+  holds('and only one at a time', !await still.getByText('This shows how clients find the way').isVisible());
+  await still.goto(`${origin}/connect-found`);
+  await still.getByRole('searchbox').fill('stock north');
+  await still.keyboard.press('Enter');
+  await still.waitForURL(url => url.searchParams.get('find') === 'stock north');
+  holds('without JavaScript tools are found', true);
+  await without.close();
+}
+
+const script = existsSync(join(samples, 'copy.js')) ? readFileSync(join(samples, 'copy.js')) : '';
 mkdirSync(screenshots, { recursive: true });
 const pages = load(samples);
 const names = [...pages.keys()].filter(name => name.match(pattern));
@@ -255,6 +309,7 @@ try {
   const variants = SCHEMES.flatMap(scheme => Object.keys(DEVICES).map(device => [device, scheme]));
   await Promise.all(variants.map(([device, scheme]) => lookAt(browser, server.origin, names, device, scheme)));
   if (pages.has('consent')) await forms(browser, server.origin, client, posted);
+  if (pages.has('connect-side-by-side')) await copying(browser, server.origin);
 } finally {
   await browser.close();
   server.server.close();

@@ -650,7 +650,7 @@ async fn the_page_says_what_to_register_there() {
     for part in [
         REDIRECT,
         "tools:read tools:write",
-        "Enters the client id and the secret",
+        "enters the client id and the secret",
         "issuer = &#34;builtin&#34;",
         &desk.issuer.url,
     ] {
@@ -665,7 +665,7 @@ async fn the_page_says_what_to_register_there() {
         });
         desk.later(24 * 60 * 60);
         let page = desk.site.get("/").await.text;
-        assert!(page.contains("No client id and no secret is needed"), "{member}: {page}");
+        assert!(page.contains("Client id and secret stay empty"), "{member}: {page}");
         assert!(!page.contains(REDIRECT), "{member}");
     }
     desk.server.stop().await;
@@ -687,10 +687,10 @@ async fn card_and_commands_name_the_issuer() {
     let by_hand = card().await;
     for part in [
         format!("OAuth at {}; each teammate signs in there", issuer.url),
-        format!("authentication: OAuth, with the id and secret of a client that you register at {host}"),
-        format!("{host} registers no client by itself: register one there, with"),
-        "https://platform.duvo.ai/v1/oauth/mcp/callback".to_owned(),
-        format!("issuer = \"builtin\" and login = {{ issuer = \"{}\"", issuer.url),
+        "authentication: OAuth, with a client id and a secret".to_owned(),
+        format!("register at:    {}", issuer.url),
+        "redirect URI:   https://platform.duvo.ai/v1/oauth/mcp/callback".to_owned(),
+        "issuer = \"builtin\" with login = { issuer = … }".to_owned(),
         "bridgehead keys revoke --subject NAME".to_owned(),
     ] {
         assert!(by_hand.contains(&part), "{part}: {by_hand}");
@@ -703,7 +703,7 @@ async fn card_and_commands_name_the_issuer() {
         behaviour.metadata.insert("registration_endpoint".to_owned(), json!(format!("{}/reg", issuer.url)));
     });
     let by_themselves = card().await;
-    assert!(by_themselves.contains("OAuth; client id and secret stay empty"), "{by_themselves}");
+    assert!(by_themselves.contains("authentication: OAuth, found automatically"), "{by_themselves}");
     assert!(!by_themselves.contains("callback"), "{by_themselves}");
 
     for (arguments, says) in [

@@ -47,7 +47,7 @@ async fn a_client_is_made_connected_and_cut_off() {
     let served = Served::start(&place.path().join("bridgehead.toml")).await;
     let origin = served.url.strip_suffix("/mcp").unwrap().to_owned();
     assert!(served.card.contains("OAuth: enter nothing but the URL; each teammate signs in"), "{}", served.card);
-    assert!(served.card.contains("authentication: OAuth; client id and secret stay empty"), "{}", served.card);
+    assert!(served.card.contains("authentication: OAuth, found automatically"), "{}", served.card);
     let link = served.card.split("/login/link?token=").nth(1).unwrap().split_whitespace().next().unwrap();
     let site = Site::at(&origin);
     let mut browser = Browser::at(&site, &origin);

@@ -1,7 +1,8 @@
 //! The pages of sign-in, consent, account and connect (P1, A4) in a real browser: everybody can use
 //! them, on a phone and on a desktop, light and dark, by keyboard and without JavaScript; and their
 //! policy lets a form end at a client. `cargo xtask test` installs what drives the browser. The
-//! screenshots stay under the target directory, for people to look at.
+//! screenshots stay under the target directory, for people to look at. And what the connect page says to
+//! type in a terminal does what it says.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,8 +18,12 @@ use std::{
     process::Output,
 };
 
-use bridgehead_end_to_end::sdk::installed;
-use bridgehead_server::pages::samples::{self, Sample};
+use bridgehead_end_to_end::{oauth::Site, sdk::installed, teammates::TOOLS};
+use bridgehead_harness::{TestServer, WAREHOUSE_TABLES};
+use bridgehead_server::pages::{
+    COPY_SCRIPT,
+    samples::{self, Sample},
+};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -43,7 +48,9 @@ async fn look(samples: &Path, screenshots: &Path) -> Output {
 #[tokio::test]
 async fn everybody_can_use_the_pages() {
     let folder = tempfile::tempdir().unwrap();
-    let pages = samples::all();
+    let mut pages = samples::all();
+    pages.push(samples::large());
+    std::fs::write(folder.path().join("copy.js"), COPY_SCRIPT).unwrap();
     for sample in &pages {
         write(folder.path(), sample);
     }
@@ -93,5 +100,60 @@ async fn the_script_can_fail() {
         "sign-in (desktop-dark) has its style, which its policy names",
     ] {
         assert!(complained.contains(found), "{found}: not in\n{complained}");
+    }
+}
+
+/// What the page says to paste for a client; the last of it.
+fn pasted(page: &str, client: &str) -> String {
+    let (_, guide) = page.split_once(&format!("<summary>{client}</summary>")).unwrap();
+    let (guide, _) = guide.split_once("</details>").unwrap();
+    let (_, snippet) = guide.rsplit_once("<pre ").unwrap();
+    let (_, snippet) = snippet.split_once("data-copy=").unwrap();
+    let text = snippet.split_once('>').unwrap().1.split_once("</code>").unwrap().0;
+    [("&#39;", "'"), ("&#34;", "\""), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")]
+        .iter()
+        .fold(text.to_owned(), |text, (escaped, sign)| text.replace(escaped, sign))
+}
+
+/// P1: the command for curl, as it is printed and with what stands in for keys filled in, lists the tools in
+/// every mode in which somebody can have a key; in the others it shows where clients sign in.
+#[tokio::test]
+async fn the_command_for_curl_does_what_it_says() {
+    let headers = "mode = \"headers\"\nheaders = { required = [\"X-Api-Key\", \"X-Tenant\"] }";
+    for (auth, made_for) in [
+        ("mode = \"open\"", &[][..]),
+        ("mode = \"api_key\"", &[(None, "YOUR_KEY")]),
+        ("mode = \"api_key\"\napi_key.header = \"X-Api-Key\"", &[(None, "YOUR_KEY")]),
+        ("mode = [\"oauth\", \"api_key\"]", &[(None, "YOUR_KEY")]),
+        (headers, &[(Some("X-Api-Key"), "YOUR_X_API_KEY"), (Some("X-Tenant"), "YOUR_X_TENANT")]),
+        ("mode = \"oauth\"", &[]),
+    ] {
+        let front = "name = \"The \\\"Ware$house\\\" it's\"\n[server]\nlisten = \"127.0.0.1:0\"\n";
+        let config = format!("{front}[auth]\n{auth}\n[store]\nurl = \"sqlite:bridgehead.db\"\n{TOOLS}");
+        let server = TestServer::with(&config).file("warehouse.sql", WAREHOUSE_TABLES).start().await;
+        let page = Site::of(&[&server]).get("/").await.text;
+        let mut command = pasted(&page, "curl");
+        for (header, placeholder) in made_for {
+            let (_, key) = server.key_in(*header, "alice@example.com", "tools:read tools:write", None).await;
+            assert!(command.contains(placeholder), "{auth}: {command}");
+            command = command.replace(placeholder, &key);
+        }
+        assert!(!command.contains("YOUR_"), "{auth}: {command}");
+        let output = Command::new("sh").args(["-c", &command]).env("no_proxy", "*").output().await.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let answer: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{auth}: {command}\n{output:?}"));
+        if auth == "mode = \"oauth\"" {
+            assert_eq!(answer["resource"], server.url, "{answer}");
+            assert!(answer["authorization_servers"].is_array(), "{answer}");
+        } else {
+            let names: Vec<&str> = answer["result"]["tools"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|tool| tool["name"].as_str().unwrap())
+                .collect();
+            assert_eq!(names, ["find_stock", "adjust_stock"], "{auth}: {command}");
+        }
+        server.stop().await;
     }
 }

@@ -84,7 +84,7 @@ impl Watched {
         while let Some(line) = lines.next_line().await.unwrap() {
             card.push_str(&line);
             card.push('\n');
-            if line.contains("authentication:") {
+            if line.contains("Elsewhere") {
                 break;
             }
         }

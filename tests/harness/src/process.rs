@@ -99,15 +99,15 @@ impl Served {
         let mut child = command.kill_on_drop(true).spawn().expect("the binary runs");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let mut card = String::new();
-        // The card ends with what to enter in Duvo.
+        // The card ends with where the connect page is.
         while let Some(line) = lines.next_line().await.expect("text") {
             card.push_str(&line);
             card.push('\n');
-            if line.contains("authentication:") {
+            if line.contains("Elsewhere") {
                 break;
             }
         }
-        if !card.contains("authentication:") {
+        if !card.contains("Elsewhere") {
             let mut errors = String::new();
             child.stderr.take().expect("piped").read_to_string(&mut errors).await.expect("text");
             panic!("no card was printed: {card}\n{errors}");

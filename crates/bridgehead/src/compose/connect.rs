@@ -1,18 +1,32 @@
-//! From `[auth]` to what the connect page says of it.
+//! From `[auth]`, `[vaults]` and `[pages]` to what the connect page and the card say of them.
 
 use bridgehead_auth::ResourceServer;
 use bridgehead_server::{
     ConnectParts,
-    pages::{ClientRegistration, ForeignRegistration, ValuesFrom, WayIn},
+    pages::{ClientRegistration, ForeignRegistration, ValuesFrom, VaultLine, WayIn, paths},
 };
 
-use crate::config::settings::{AuthSettings, ModeSettings, RegistrationPolicy};
+use crate::config::{
+    Settings,
+    settings::{AuthSettings, ModeSettings, RegistrationPolicy},
+};
 
-/// The tools are for everybody where everybody may call them.
-pub(super) fn parts(auth: &AuthSettings, resource: Option<&ResourceServer>) -> ConnectParts {
+/// Whether teammates who sign in make API keys for themselves. Not where they log in elsewhere: nobody
+/// would ask there whether whoever made a key may still use it.
+pub(crate) fn teammates_make_keys(auth: &AuthSettings) -> bool {
+    let issued = |mode: &ModeSettings| matches!(mode, ModeSettings::ApiKey(_)) && mode.is_issued();
+    auth.oauth().is_some_and(|oauth| oauth.login.is_none()) && auth.modes().iter().any(issued)
+}
+
+pub(crate) fn parts(settings: &Settings, resource: Option<&ResourceServer>) -> ConnectParts {
+    let vault = |vault: &bridgehead_auth::credentials::VaultDefinition| VaultLine {
+        title: vault.title.clone(),
+        path: format!("{}{}", paths::CREDENTIALS, vault.name),
+    };
     ConnectParts {
-        ways_in: auth.modes().iter().map(|mode| way_in(mode, resource)).collect(),
-        public_tools: matches!(auth, AuthSettings::Open),
+        ways_in: settings.auth.modes().iter().map(|mode| way_in(mode, resource)).collect(),
+        vaults: settings.vaults.iter().map(vault).collect(),
+        public_tools: settings.pages.public_tools,
     }
 }
 

@@ -25,8 +25,8 @@ use super::{
     environment::Environment,
     fault::KeyPath,
     findings::Findings,
-    raw::{RawConfig, RawSource, Table},
-    settings::{Settings, SourceKind, SourceSettings, StoreSettings},
+    raw::{RawConfig, RawPageTools, RawPages, RawSource, Table},
+    settings::{AuthSettings, PageSettings, Settings, SourceKind, SourceSettings, StoreSettings},
     units::UnitError,
 };
 
@@ -83,12 +83,14 @@ impl Check<'_> {
         if self.findings.has_faults() {
             return None;
         }
+        let auth = auth?;
         Some(Settings {
             name,
             instructions: raw.instructions.filter(|text| !text.trim().is_empty()),
             server: server?,
             secrets: secrets?,
-            auth: auth?,
+            pages: pages(raw.pages, &auth),
+            auth,
             store: store?,
             shared,
             vaults: vaults.into_iter().filter_map(|vault| vault.definition).collect(),
@@ -216,6 +218,14 @@ impl Check<'_> {
     /// A path of the configuration, absolute.
     fn absolute(&self, path: &str) -> PathBuf {
         self.base.join(path)
+    }
+}
+
+fn pages(raw: Option<RawPages>, auth: &AuthSettings) -> PageSettings {
+    match raw.unwrap_or_default().tools {
+        Some(RawPageTools::Public) => PageSettings { public_tools: true },
+        Some(RawPageTools::SignedIn) => PageSettings { public_tools: false },
+        None => PageSettings::unless_said_otherwise(auth),
     }
 }
 

@@ -46,7 +46,6 @@ const LIST: &[NotYet] = &[
         values: Values::Schemes(&["mysql", "mariadb"]),
         meanwhile: "use a SQLite file (\"sqlite:FILE\"), for example an export of the tables that are asked for",
     },
-    all("pages", "leave it out"),
 ];
 
 /// Reports each setting of the list that the tree has.

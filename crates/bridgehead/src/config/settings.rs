@@ -50,6 +50,23 @@ pub struct Settings {
     pub sources: Vec<SourceSettings>,
     /// `[policy.PATTERN]`.
     pub policies: Policies,
+    /// `[pages]`.
+    pub pages: PageSettings,
+}
+
+/// `[pages]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageSettings {
+    /// `tools`: whether everybody sees the tools on the connect page, or signed-in teammates alone.
+    pub public_tools: bool,
+}
+
+impl PageSettings {
+    /// Everybody may see the tools where everybody may call them.
+    #[must_use]
+    pub const fn unless_said_otherwise(auth: &AuthSettings) -> Self {
+        Self { public_tools: matches!(auth, AuthSettings::Open) }
+    }
 }
 
 /// Where the server listens and what it is called from outside.

@@ -110,6 +110,25 @@ fn the_smallest_configuration_has_these_defaults() {
     assert_eq!(sql.tools[0].row_limit, 200);
 }
 
+/// Everybody sees the tools on the connect page where everybody may call them, and else nobody who is not
+/// signed in, unless the operator says otherwise.
+#[test]
+fn tools_are_shown_to_whom_the_configuration_says() {
+    let rows = [
+        ("open", "", true),
+        ("api_key", "", false),
+        ("oauth", "", false),
+        ("open", "pages.tools = \"signed_in\"\n", false),
+        ("oauth", "pages.tools = \"public\"\n", true),
+        ("oauth", "[pages]\n", false),
+    ];
+    for (mode, pages, public) in rows {
+        let text = SMALLEST.replace("auth.mode = \"open\"\n", &format!("auth.mode = \"{mode}\"\n{pages}"));
+        let loaded = load_as_test("bridgehead.toml", &text).unwrap_or_else(|faults| panic!("{text}: {faults}"));
+        assert_eq!((loaded.settings.pages.public_tools, loaded.warnings.len()), (public, 0), "{mode} {pages}");
+    }
+}
+
 /// A program that brings tools of its own needs no source.
 #[test]
 fn beside_code_there_may_be_no_source() {

@@ -2,8 +2,10 @@
 //! name is quoted for the shell or written as JSON here, before the template escapes it for HTML.
 //! Says what is known of clients as of autumn 2026; their menus change.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bridgehead_auth::issuer::Preset;
 use serde_json::{Map, Value, json};
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use super::{ClientRegistration, Connect, ForeignRegistration, WayIn};
 
@@ -13,6 +15,8 @@ pub(super) struct Guide {
     pub(super) client: &'static str,
     /// What to do, in order.
     pub(super) steps: Vec<String>,
+    /// A link that the client opens, and has all it needs then.
+    pub(super) link: Option<String>,
     /// What to paste.
     pub(super) snippets: Vec<Snippet>,
 }
@@ -53,10 +57,19 @@ struct Doors<'a> {
     open: bool,
     /// They may sign in by OAuth.
     oauth: bool,
-    /// For OAuth, somebody has to hand out a client id first.
-    needs_client_id: bool,
+    /// For OAuth, where somebody has to hand out a client id first.
+    client_id_from: Option<ClientIdFrom>,
     /// The headers of the first way that has some: names, and what stands in for the values.
     headers: Vec<(String, String)>,
+}
+
+/// Who hands out client ids.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ClientIdFrom {
+    /// An operator of this server.
+    Here,
+    /// The authorization server that is not ours.
+    Elsewhere,
 }
 
 impl<'a> Doors<'a> {
@@ -67,10 +80,13 @@ impl<'a> Doors<'a> {
             url: &connect.endpoint_url,
             open: ways.is_empty(),
             oauth: ways.iter().any(|way| matches!(way, WayIn::OAuth { .. } | WayIn::ForeignOAuth { .. })),
-            needs_client_id: ways.iter().any(|way| match way {
-                WayIn::OAuth { registration } => *registration == ClientRegistration::Closed,
-                WayIn::ForeignOAuth { registration, .. } => *registration != ForeignRegistration::ByThemselves,
-                WayIn::ApiKey { .. } | WayIn::Headers { .. } => false,
+            client_id_from: ways.iter().find_map(|way| match way {
+                WayIn::OAuth { registration: ClientRegistration::Closed } => Some(ClientIdFrom::Here),
+                WayIn::ForeignOAuth {
+                    registration: ForeignRegistration::ByHand | ForeignRegistration::Unknown,
+                    ..
+                } => Some(ClientIdFrom::Elsewhere),
+                WayIn::OAuth { .. } | WayIn::ForeignOAuth { .. } | WayIn::ApiKey { .. } | WayIn::Headers { .. } => None,
             }),
             headers: ways.iter().map(headers).find(|headers| !headers.is_empty()).unwrap_or_default(),
         }
@@ -82,42 +98,63 @@ impl<'a> Doors<'a> {
     }
 
     /// For clients that sign in by OAuth or not at all.
-    fn oauth_only(&self, client: &'static str, steps: &[&str]) -> Guide {
+    fn oauth_only(&self, preset: Preset, steps: &[&str]) -> Guide {
+        let client = preset.client_name();
         if !self.oauth && !self.open {
             let step = format!(
                 "{client} signs in by OAuth or not at all, and {} takes keys or headers. Use one of the clients below.",
                 self.name
             );
-            return Guide { client, steps: vec![step], snippets: Vec::new() };
+            return Guide { client, steps: vec![step], link: None, snippets: Vec::new() };
         }
         let mut steps: Vec<String> = steps.iter().map(|step| (*step).to_owned()).collect();
         steps.push(format!("Enter {} as the name, and the address above as the URL.", self.name));
         if self.open {
             steps.push("Where it asks for authentication, choose none.".to_owned());
         }
-        if self.needs_client_id {
+        if self.client_id_from.is_some() {
             steps.push("Enter the client id and the secret that your administrator gives you.".to_owned());
         }
         if self.oauth {
             steps.push("Connect. Your browser opens the page to sign in.".to_owned());
         }
-        Guide { client, steps, snippets: Vec::new() }
+        Guide { client, steps, link: None, snippets: self.for_administrators(preset) }
+    }
+
+    /// What an administrator needs, to hand out id and secret.
+    fn for_administrators(&self, preset: Preset) -> Vec<Snippet> {
+        let redirects = preset.redirect_uris();
+        match self.client_id_from {
+            None => Vec::new(),
+            Some(ClientIdFrom::Here) => {
+                let mut words: Vec<String> =
+                    ["bridgehead", "clients", "add", "--preset", preset.as_str()].map(str::to_owned).into();
+                if redirects.is_empty() {
+                    words.extend(["--redirect".to_owned(), "YOUR_REDIRECT_URI".to_owned()]);
+                }
+                vec![Snippet::new("An administrator runs, before", command(&words))]
+            }
+            Some(ClientIdFrom::Elsewhere) if redirects.is_empty() => Vec::new(),
+            Some(ClientIdFrom::Elsewhere) => {
+                vec![Snippet::new("Redirect URIs, to be registered where you sign in", redirects.join("\n"))]
+            }
+        }
     }
 
     fn claude(&self) -> Guide {
-        self.oauth_only("Claude", &["Open Settings → Connectors and choose Add custom connector."])
+        self.oauth_only(Preset::Claude, &["Open Settings → Connectors and choose Add custom connector."])
     }
 
     fn chatgpt(&self) -> Guide {
         self.oauth_only(
-            "ChatGPT",
+            Preset::ChatGpt,
             &["Turn on the developer mode under Settings → Apps → Advanced settings.", "Choose Create app."],
         )
     }
 
     fn claude_code(&self) -> Guide {
         let mut words = vec!["claude".to_owned(), "mcp".into(), "add".into(), "--transport".into(), "http".into()];
-        if self.oauth && self.needs_client_id {
+        if self.client_id_from.is_some() {
             words.extend(["--client-id", "YOUR_CLIENT_ID", "--client-secret"].map(str::to_owned));
         }
         words.extend([self.slug(), self.url.to_owned()]);
@@ -126,16 +163,31 @@ impl<'a> Doors<'a> {
         if self.oauth {
             steps.push("After this command, type /mcp in Claude Code and choose the server to sign in.".to_owned());
         }
-        Guide { client: "Claude Code", steps, snippets: vec![Snippet::new("In a terminal", command(&words))] }
+        Guide {
+            client: "Claude Code",
+            steps,
+            link: None,
+            snippets: vec![Snippet::new("In a terminal", command(&words))],
+        }
     }
 
     fn cursor(&self) -> Guide {
         let mut server = Map::from_iter([("url".to_owned(), json!(self.url))]);
         self.add_headers(&mut server, |value| value.to_owned());
+        // The link installs what it carries as it is, and nobody's key is known here.
+        let link = self.headers_unless_oauth().is_empty().then(|| {
+            let config = STANDARD.encode(Value::Object(server.clone()).to_string());
+            let query = form_urlencoded::Serializer::new(String::new())
+                .append_pair("name", &self.slug())
+                .append_pair("config", &config)
+                .finish();
+            format!("cursor://anysphere.cursor-deeplink/mcp/install?{query}")
+        });
         let file = json!({"mcpServers": {self.slug(): server}});
         Guide {
             client: "Cursor",
             steps: self.sign_in_step("Cursor shows Connect beside the server: press it, and your browser opens."),
+            link,
             snippets: vec![Snippet::new("In ~/.cursor/mcp.json, or .cursor/mcp.json in a project", pretty(&file))],
         }
     }
@@ -159,10 +211,14 @@ impl<'a> Doors<'a> {
         if !inputs.is_empty() {
             file.insert("inputs".to_owned(), Value::Array(inputs));
         }
+        let mut install = file.clone();
+        install.insert("name".to_owned(), json!(self.slug()));
+        install.extend(server.clone());
         file.insert("servers".to_owned(), json!({self.slug(): server}));
         Guide {
             client: "VS Code",
             steps: self.sign_in_step("Start the server from the file: VS Code asks whether to sign in."),
+            link: Some(format!("vscode:mcp/install?{}", percent_encoded(&Value::Object(install).to_string()))),
             snippets: vec![Snippet::new("In .vscode/mcp.json", pretty(&Value::Object(file)))],
         }
     }
@@ -180,7 +236,7 @@ impl<'a> Doors<'a> {
             words.extend(header_flags("--header", &self.headers));
             snippets.push(Snippet::new("Without a browser", command(&words)));
         }
-        Guide { client: "MCP Inspector", steps, snippets }
+        Guide { client: "MCP Inspector", steps, link: None, snippets }
     }
 
     fn curl(&self) -> Guide {
@@ -191,6 +247,7 @@ impl<'a> Doors<'a> {
                 steps: vec![
                     "Calls need a token that a client gets for you. This shows how clients find the way.".to_owned(),
                 ],
+                link: None,
                 snippets: vec![Snippet::new("In a terminal", command(&words))],
             };
         }
@@ -207,6 +264,7 @@ impl<'a> Doors<'a> {
         Guide {
             client: "curl",
             steps: Vec::new(),
+            link: None,
             snippets: vec![Snippet::new("The list of tools, in a terminal", command(&words))],
         }
     }
@@ -216,7 +274,7 @@ impl<'a> Doors<'a> {
         if self.oauth {
             steps.push(step.to_owned());
         }
-        if self.oauth && self.needs_client_id {
+        if self.client_id_from.is_some() {
             steps.push(
                 "Where it asks for a client id and a secret, enter those that your administrator gives you.".to_owned(),
             );
@@ -293,6 +351,11 @@ fn quoted(word: &str) -> String {
     }
 }
 
+/// As `encodeURIComponent` does it, which is how VS Code reads it: a blank is `%20`, and never `+`.
+fn percent_encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
 fn pretty(value: &Value) -> String {
     format!("{value:#}")
 }
@@ -300,7 +363,7 @@ fn pretty(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::{Reach, Site, ValuesFrom};
+    use crate::pages::{Reach, Site, ValuesFrom, Visitor};
 
     fn connect(name: &str, ways_in: Vec<WayIn>) -> Connect {
         Connect {
@@ -309,16 +372,22 @@ mod tests {
             endpoint_url: "https://mcp.example.com/mcp".to_owned(),
             reach: Reach::Public,
             ways_in,
-            accounts: false,
+            vaults: Vec::new(),
+            visitor: Visitor::Anybody,
             own_keys: false,
             tools: None,
         }
     }
 
-    fn snippet(connect: &Connect, client: &str) -> String {
-        let guide = all(connect).into_iter().find(|guide| guide.client == client).unwrap();
-        guide.snippets.last().unwrap().text.clone()
+    fn guide(connect: &Connect, client: &str) -> Guide {
+        all(connect).into_iter().find(|guide| guide.client == client).unwrap()
     }
+
+    fn snippet(connect: &Connect, client: &str) -> String {
+        guide(connect, client).snippets.last().unwrap().text.clone()
+    }
+
+    const OAUTH: WayIn = WayIn::OAuth { registration: ClientRegistration::Open };
 
     fn key(header: Option<&str>) -> Vec<WayIn> {
         vec![WayIn::ApiKey { header: header.map(str::to_owned), from: ValuesFrom::Here }]
@@ -333,17 +402,14 @@ mod tests {
                 "claude mcp add --transport http warehouse https://mcp.example.com/mcp \\\n  \
                  --header 'Authorization: Bearer YOUR_KEY'",
             ),
-            (
-                vec![WayIn::OAuth { registration: ClientRegistration::Open }],
-                "claude mcp add --transport http warehouse https://mcp.example.com/mcp",
-            ),
+            (vec![OAUTH], "claude mcp add --transport http warehouse https://mcp.example.com/mcp"),
         ];
         for (ways_in, command) in rows {
             assert_eq!(snippet(&connect("Warehouse", ways_in), "Claude Code"), command);
         }
         let curl = snippet(&connect("Warehouse", key(Some("X-Api-Key"))), "curl");
         assert!(curl.contains("-H 'X-Api-Key: YOUR_KEY'") && curl.contains("tools/list"), "{curl}");
-        let oauth = connect("Warehouse", vec![WayIn::OAuth { registration: ClientRegistration::Open }]);
+        let oauth = connect("Warehouse", vec![OAUTH]);
         assert_eq!(
             snippet(&oauth, "curl"),
             "curl -sS https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
@@ -385,9 +451,60 @@ mod tests {
     #[test]
     fn clients_that_cannot_send_keys_say_so() {
         for client in ["Claude", "ChatGPT"] {
-            let guide = all(&connect("Warehouse", key(None))).into_iter().find(|guide| guide.client == client).unwrap();
+            let guide = guide(&connect("Warehouse", key(None)), client);
             assert_eq!(guide.steps.len(), 1);
             assert!(guide.steps[0].contains("OAuth or not at all"));
         }
+    }
+
+    /// The link says what the file says, as far as nobody's key is needed for it.
+    #[test]
+    fn cursor_opens_a_link_with_its_configuration() {
+        for ways_in in [Vec::new(), vec![OAUTH], vec![OAUTH, key(None).remove(0)]] {
+            let connect = connect("The \"Ware\\house\"", ways_in);
+            let link = Url::parse(&guide(&connect, "Cursor").link.unwrap()).unwrap();
+            let query: std::collections::BTreeMap<_, _> = link.query_pairs().collect();
+            assert_eq!(query["name"], "the-ware-house");
+            let config: Value = serde_json::from_slice(&STANDARD.decode(&*query["config"]).unwrap()).unwrap();
+            let file: Value = serde_json::from_str(&snippet(&connect, "Cursor")).unwrap();
+            assert_eq!(config, file["mcpServers"]["the-ware-house"]);
+        }
+        assert_eq!(guide(&connect("Warehouse", key(None)), "Cursor").link, None);
+    }
+
+    #[test]
+    fn vs_code_opens_a_link_that_asks_for_what_is_secret() {
+        let connect = connect("Ware + house", key(Some("X-Api-Key")));
+        let link = guide(&connect, "VS Code").link.unwrap();
+        let text = link.strip_prefix("vscode:mcp/install?").unwrap();
+        assert!(!text.contains(['+', ' ', '"', '<', '&', '#']), "{text}");
+        let (text, _) = form_urlencoded::parse(text.as_bytes()).next().unwrap();
+        let install: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(install["headers"]["X-Api-Key"], "${input:YOUR_KEY}");
+        let shown = |member: &str| install[member].as_str().unwrap().to_owned();
+        assert_eq!(
+            (shown("name"), shown("type"), shown("url")),
+            ("ware-house".into(), "http".into(), connect.endpoint_url.clone())
+        );
+        assert_eq!(install["inputs"][0]["description"], "Ware + house: X-Api-Key");
+    }
+
+    /// Where clients cannot register themselves, an administrator sees what to register for each.
+    #[test]
+    fn administrators_see_what_to_register() {
+        let closed = connect("Warehouse", vec![WayIn::OAuth { registration: ClientRegistration::Closed }]);
+        assert_eq!(snippet(&closed, "Claude"), "bridgehead clients add --preset claude");
+        assert_eq!(snippet(&closed, "ChatGPT"), "bridgehead clients add --preset chatgpt --redirect YOUR_REDIRECT_URI");
+        let issuer = "https://login.example.com".to_owned();
+        let foreign = |registration| {
+            connect(
+                "Warehouse",
+                vec![WayIn::ForeignOAuth { issuer: issuer.clone(), registration, scopes: String::new() }],
+            )
+        };
+        let by_hand = guide(&foreign(ForeignRegistration::ByHand), "Claude");
+        let uris: Vec<&str> = by_hand.snippets[0].text.lines().collect();
+        assert_eq!(uris, Preset::Claude.redirect_uris());
+        assert!(guide(&foreign(ForeignRegistration::ByThemselves), "Claude").snippets.is_empty());
     }
 }

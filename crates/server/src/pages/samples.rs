@@ -1,18 +1,20 @@
 //! Every page with sample data: for the tests here, and for those that look at the pages in a
 //! browser. Never part of a shipped server.
 
-use bridgehead_core::{Effect, Secret};
-use bridgehead_lint::Grade;
+mod connect;
+
+pub use connect::large;
+
+use bridgehead_core::Secret;
 use jiff::Timestamp;
 use url::Url;
 
 use super::{
-    Account, AccountNotice, Answer, ApiKey, ApiKeys, Client, ClientName, ClientRegistration, Connect, Connection,
-    Consent, Credential, CredentialForm, CredentialLine, CredentialNotice, CredentialState, Destination, Fault,
-    FaultPage, ForeignRegistration, FormField, GoBack, Identity, KeyFault, KeyState, LinkGone, LinkPurpose, LinkState,
-    LocalPath, MissingCredential, NewApiKey, NotConnected, NotSignedIn, NotSignedInBecause, OptionalScope, Page,
-    PasswordChange, PasswordFault, Reach, SetPassword, SignIn, SignInElsewhere, SignInFault, SignInNotice, SignedOut,
-    Site, StoredCredential, ToolLine, ValuesFrom, View, Wait, WayIn,
+    Account, AccountNotice, Answer, ApiKey, ApiKeys, Client, ClientName, Connection, Consent, Credential,
+    CredentialForm, CredentialLine, CredentialNotice, CredentialState, Destination, Fault, FaultPage, FormField,
+    GoBack, Identity, KeyFault, KeyState, LinkGone, LinkPurpose, LinkState, LocalPath, MissingCredential, NewApiKey,
+    NotConnected, NotSignedIn, NotSignedInBecause, OptionalScope, Page, PasswordChange, PasswordFault, SetPassword,
+    SignIn, SignInElsewhere, SignInFault, SignInNotice, SignedOut, Site, StoredCredential, View, Wait,
 };
 
 /// A page by its name, which is one of file names: lower-case letters, digits and `-`.
@@ -417,83 +419,6 @@ impl Samples<'_> {
             scopes: scopes(allowed),
             connected_at: at(0),
             last_used_at,
-        }
-    }
-
-    fn connect(&mut self) {
-        let oauth = Connect {
-            site: self.site(),
-            instructions: Some(self.text("Stock and orders of the central warehouse.")),
-            endpoint_url: self.text("https://mcp.example.com/mcp"),
-            reach: Reach::Public,
-            ways_in: vec![WayIn::OAuth { registration: ClientRegistration::Open }],
-            accounts: true,
-            own_keys: true,
-            tools: None,
-        };
-        let closed = vec![WayIn::OAuth { registration: ClientRegistration::Closed }];
-        let (issuer, scopes) =
-            (self.text("https://login.example.com/realms/staff"), self.text("tools:read tools:write"));
-        let foreign =
-            |registration| vec![WayIn::ForeignOAuth { issuer: issuer.clone(), registration, scopes: scopes.clone() }];
-        let key = vec![WayIn::ApiKey { header: None, from: ValuesFrom::Here }];
-        let headers = WayIn::Headers {
-            required: vec![self.text("X-Api-Key"), self.text("X-Tenant")],
-            optional: vec![self.text("X-Region")],
-            from: ValuesFrom::SystemBehind,
-        };
-        let header_key = WayIn::ApiKey { header: Some(self.text("X-Api-Key")), from: ValuesFrom::SystemBehind };
-        let header_keys = vec![WayIn::Headers {
-            required: vec![self.text("X-Api-Key"), self.text("X-Tenant-Key")],
-            optional: Vec::new(),
-            from: ValuesFrom::Here,
-        }];
-        let both = vec![WayIn::OAuth { registration: ClientRegistration::Open }, header_key, headers];
-        let tools = vec![
-            self.tool("find_stock", Some("Find stock"), Effect::Read, Grade::A),
-            self.tool("create_purchase_order", None, Effect::Write, Grade::C),
-            self.tool("adjust_stock", Some("Adjust stock"), Effect::Destructive, Grade::F),
-        ];
-        let key_page = Connect { ways_in: key, accounts: false, own_keys: false, ..oauth.clone() };
-        self.add("connect-oauth", &oauth);
-        self.add("connect-oauth-closed", &Connect { ways_in: closed, ..oauth.clone() });
-        for (name, registration) in [
-            ("connect-oauth-foreign", ForeignRegistration::ByHand),
-            ("connect-oauth-foreign-open", ForeignRegistration::ByThemselves),
-            ("connect-oauth-foreign-down", ForeignRegistration::Unknown),
-        ] {
-            self.add(
-                name,
-                &Connect { ways_in: foreign(registration), accounts: false, own_keys: false, ..oauth.clone() },
-            );
-        }
-        self.add("connect-side-by-side", &Connect { ways_in: both, tools: Some(tools.clone()), ..oauth.clone() });
-        self.add("connect-key", &key_page);
-        self.add("connect-key-of-account", &Connect { accounts: true, own_keys: true, ..key_page.clone() });
-        self.add("connect-header-keys", &Connect { ways_in: header_keys, ..key_page.clone() });
-        let local = self.text("http://127.0.0.1:8080/mcp");
-        self.add("connect-local", &Connect { endpoint_url: local, reach: Reach::Local, ..key_page });
-        let open = Connect {
-            ways_in: Vec::new(),
-            instructions: None,
-            accounts: false,
-            own_keys: false,
-            tools: Some(tools),
-            ..oauth
-        };
-        self.add("connect-open", &open);
-    }
-
-    fn tool(&self, name: &str, title: Option<&str>, effect: Effect, grade: Grade) -> ToolLine {
-        ToolLine {
-            name: name.to_owned(),
-            title: title.map(|title| self.text(title)),
-            description: self.text(
-                "Units of one article on hand, per location. Returns location, units and the day of the last count, \
-                 at most 200 rows.",
-            ),
-            effect,
-            grade,
         }
     }
 }

@@ -22,8 +22,8 @@ const DEFAULT_PATH: &str = "/mcp";
 const DEFAULT_DRAIN: Duration = Duration::from_secs(25);
 
 /// What the server answers itself, whatever the endpoint's path.
-const OWN_PATHS: [&str; 8] =
-    ["/healthz", "/readyz", "/login", "/account", "/oauth", "/.well-known", "/metrics", "/admin"];
+const OWN_PATHS: [&str; 9] =
+    ["/healthz", "/readyz", "/login", "/account", "/oauth", "/.well-known", "/metrics", "/admin", "/copy.js"];
 
 impl Check<'_> {
     pub(super) fn server(&mut self, raw: RawServer) -> Option<ServerSettings> {
