@@ -15,6 +15,7 @@ const QUIET = ['--no-sandbox', '--headless', '--disable-gpu', '--disable-backgro
 const VIEW = { viewport: { width: 640, height: 420 }, deviceScaleFactor: 1, colorScheme: 'light' };
 // As wide as a picture in the guide, and no taller than what it is about.
 const TALLEST = 1150;
+const UP_TO_DUVO = 860;
 const ALICE = { mail: 'alice@example.com', password: 'correct horse battery staple' };
 const CALLBACK = 'https://platform.duvo.ai/v1/oauth/mcp/callback';
 
@@ -38,20 +39,22 @@ mode = "oauth"
 title = "the parcel service"
 fields = { api_key = "Your key of the parcel service", depot = "Your depot's number" }
 ${SOURCE.replace('header = "X-Api-Key", value = "{api_key}"', 'headers = { Authorization = "Bearer {api_key}", X-Depot = "{depot}" }')}`;
-const KEYS = `name = "Parcels"
-[server]
-public_url = "https://mcp.example.com"
-[auth]
-mode = "api_key"
-${SOURCE.replace(/credential.*\n/, '')}`;
-const ELSEWHERE = `name = "Parcels"
-[auth]
-mode = "oauth"
-[auth.oauth.login]
-issuer = "https://login.example.com"
-client_id = "bridgehead"
-client_secret = "none"
-${SOURCE.replace(/credential.*\n/, '')}`;
+const PROBE = 'verify = "upstream"\nprobe = { source = "parcels", path = "/v1/me", subject = "/email" }';
+
+/** A server with a public address whose teammates sign in so; what stands in `credential` of its source. */
+function signingIn(auth, credential = '') {
+  const source = SOURCE.replace(/credential.*\n/, credential && `credential = ${credential}\n`);
+  return `name = "Parcels"\nserver.public_url = "https://mcp.example.com"\n[auth]\n${auth}\n${source}`;
+}
+
+/** The first page of each of these, by the name of its picture. */
+const CONNECT = {
+  'connect': signingIn('mode = "api_key"'),
+  'connect-headers': signingIn('mode = "headers"\n[auth.headers]\nrequired = ["X-Api-Key", "X-Tenant"]'),
+  'connect-upstream': signingIn(`mode = "api_key"\n[auth.api_key]\n${PROBE}`, '{ from = "caller" }'),
+  'connect-oauth': signingIn('mode = "oauth"'),
+};
+const ELSEWHERE = signingIn('mode = "oauth"\n[auth.oauth.login]\nissuer = "https://login.example.com"\nclient_id = "bridgehead"\nclient_secret = "none"');
 
 const [program, images] = process.argv.slice(2);
 const executablePath = process.env.CHROMIUM
@@ -84,9 +87,9 @@ async function serve(config) {
 }
 
 /** As the guide shows it: up to its end, or where it grows too tall. */
-async function picture(page, name) {
+async function picture(page, name, tallest = TALLEST) {
   const height = await page.evaluate(() => document.body.scrollHeight);
-  await page.setViewportSize({ width: VIEW.viewport.width, height: Math.min(height, TALLEST) });
+  await page.setViewportSize({ width: VIEW.viewport.width, height: Math.min(height, tallest) });
   await page.screenshot({ path: join(images, `${name}.png`) });
   await page.setViewportSize(VIEW.viewport);
 }
@@ -150,11 +153,11 @@ async function oauth(context) {
   await server.end();
 }
 
-async function one(context, config, path, name) {
+async function one(context, config, path, name, tallest) {
   const server = await serve(config);
   const page = await context.newPage();
   await page.goto(server.origin + path);
-  await picture(page, name);
+  await picture(page, name, tallest);
   await server.end();
 }
 
@@ -163,7 +166,7 @@ const browser = await chromium.launch({ executablePath, args: QUIET });
 try {
   const context = await browser.newContext(VIEW);
   await oauth(context);
-  await one(context, KEYS, '/', 'connect');
+  for (const [name, config] of Object.entries(CONNECT)) await one(await browser.newContext(VIEW), config, '/', name, UP_TO_DUVO);
   await one(await browser.newContext(VIEW), ELSEWHERE, '/login', 'sign-in-elsewhere');
 } finally {
   await browser.close();
