@@ -18,7 +18,7 @@ struct Tool {
     packages: &'static [&'static str],
 }
 
-const TOOLS: [Tool; 12] = [
+const TOOLS: [Tool; 15] = [
     Tool { what: "a C compiler (cc)", probe: &["cc", "--version"], at_least: None, packages: &["gcc", "libc6-dev"] },
     Tool { what: "git", probe: &["git", "--version"], at_least: None, packages: &["git"] },
     Tool { what: "Node 20 or newer", probe: &["node", "--version"], at_least: Some((20, 0)), packages: &["nodejs"] },
@@ -62,6 +62,19 @@ const TOOLS: [Tool; 12] = [
         probe: &["sh", "-c", "command -v pebble"],
         at_least: None,
         packages: &["pebble"],
+    },
+    Tool { what: "curl, as the guide calls it", probe: &["curl", "--version"], at_least: None, packages: &["curl"] },
+    Tool {
+        what: "OpenSSL, as the guide calls it",
+        probe: &["openssl", "version"],
+        at_least: Some((3, 0)),
+        packages: &["openssl"],
+    },
+    Tool {
+        what: "SQLite's shell, as the guide calls it",
+        probe: &["sqlite3", "--version"],
+        at_least: Some((3, 37)),
+        packages: &["sqlite3"],
     },
     Tool {
         what: "systemd's own check of units",
