@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bridgehead_core::{Clock, Randomness, Secret};
-use bridgehead_outbound::{Client, Limits, Net, Received, Request, SendError, Visited};
+use bridgehead_outbound::{Bytes, Client, Limits, Net, Received, Request, SendError, Visited};
 use jiff::Timestamp;
 
 use crate::{
@@ -118,6 +118,23 @@ impl<'a> Visit<'a> {
         self.write_down(&request, met)
     }
 
+    /// As [`Visit::send`], and does not wait for the body: it may be a stream without an end.
+    ///
+    /// # Errors
+    /// No answer came, or none that could be read.
+    pub async fn head_of(&mut self, request: Request) -> Result<Answer, NoAnswer> {
+        let began = self.surroundings.clock.now();
+        let answer = self.client.send(request.clone()).await.map(|response| Received {
+            status: response.status(),
+            headers: response.headers().clone(),
+            url: response.url().clone(),
+            body: Bytes::new(),
+            cut: true,
+        });
+        let took = Duration::try_from(self.surroundings.clock.now().duration_since(began)).unwrap_or_default();
+        self.write_down(&request, Met { answer, took })
+    }
+
     /// As [`Visit::send`], of two requests at once.
     pub async fn send_both(&mut self, requests: [Request; 2]) -> [Result<Answer, NoAnswer>; 2] {
         let [one, other] = requests;
@@ -218,9 +235,12 @@ impl<'a> Visit<'a> {
             let skipped = || Examined { check, verdict: Verdict::Skipped { reason: reason.clone() } };
             found.map_or_else(skipped, |index| self.examined.swap_remove(index))
         });
+        let mut url = self.target.url;
+        // What somebody typed by mistake is not shown; a URL without a host has none.
+        let _ = url.set_password(None);
         Report {
             examined: examined.collect(),
-            url: self.target.url,
+            url,
             profile: self.target.profile,
             began: self.began,
             ended: self.surroundings.clock.now(),

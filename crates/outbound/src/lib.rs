@@ -16,6 +16,8 @@
 //! Retries, circuits and caches are not here: they belong to the pipeline. Whether `https` is asked
 //! of a stranger is the caller's to say.
 //!
+//! [`look`] shows the way to a server step by step, up to its certificate, and sends nothing.
+//!
 //! # Why hyper, and not reqwest?
 //!
 //! - A connector of our own is the one place before which nothing was sent and after which something
@@ -32,6 +34,8 @@
 //! A company's own authority is installed in its systems, and [`Configured`] is for their inside.
 //! A container needs `ca-certificates` or `SSL_CERT_FILE`, and says so where it has neither.
 
+pub mod look;
+
 mod client;
 mod connect;
 mod error;
@@ -45,6 +49,7 @@ pub use bytes::Bytes;
 pub use client::Client;
 pub use error::{MaybeSent, MaybeSentReason, NotSent, NotSentReason, SendError};
 pub use guard::is_public;
+pub use look::Trust;
 pub use net::{Net, Resolve, SystemResolver};
 pub use policy::{Configured, Limits, Policy, Strangers, Visited};
 pub use request::{IllegalHeaderValue, Request};

@@ -10,7 +10,14 @@ use std::{
 
 use bridgehead_core::Clock;
 use futures_util::future::BoxFuture;
-use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, UnixTime},
+    time_provider::TimeProvider,
+};
+
+use crate::Trust;
 
 /// Looks names up.
 pub trait Resolve: Send + Sync + 'static {
@@ -82,32 +89,66 @@ impl Net {
 
     /// Certificates are read once, when they are first needed.
     pub(crate) fn tls(&self) -> Result<Arc<ClientConfig>, rustls::Error> {
-        self.tls.get_or_init(|| trust(&self.roots)).clone()
+        self.tls.get_or_init(|| self.configuration()).clone()
+    }
+
+    fn configuration(&self) -> Result<Arc<ClientConfig>, rustls::Error> {
+        let mut config = ClientConfig::builder_with_details(Arc::new(ring::default_provider()), self.time())
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(self.roots(Trust::System)?)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+
+    /// The authorities that are trusted, and those that were added.
+    pub(crate) fn roots(&self, trust: Trust) -> Result<RootCertStore, rustls::Error> {
+        let mut roots = match trust {
+            Trust::Public => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+            Trust::System => of_system(),
+        };
+        for root in &*self.roots {
+            roots.add(root.clone())?;
+        }
+        if roots.is_empty() {
+            return Err(rustls::Error::General(
+                "no certificate authority is known: install the system's (ca-certificates), or set SSL_CERT_FILE"
+                    .into(),
+            ));
+        }
+        Ok(roots)
+    }
+
+    /// Certificates begin and expire by the same clock as everything else.
+    pub(crate) fn time(&self) -> Arc<dyn TimeProvider> {
+        Arc::new(Time(self.clock.clone()))
     }
 }
 
-fn trust(more: &[CertificateDer<'static>]) -> Result<Arc<ClientConfig>, rustls::Error> {
+fn of_system() -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    let of_system = rustls_native_certs::load_native_certs();
-    for error in &of_system.errors {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
         tracing::warn!(%error, "a certificate authority of the system cannot be read");
     }
-    let (added, ignored) = roots.add_parsable_certificates(of_system.certs);
+    let (added, ignored) = roots.add_parsable_certificates(found.certs);
     tracing::debug!(added, ignored, "certificate authorities of the system");
-    for root in more {
-        roots.add(root.clone())?;
+    roots
+}
+
+struct Time(Arc<dyn Clock>);
+
+impl TimeProvider for Time {
+    fn current_time(&self) -> Option<UnixTime> {
+        let since_1970 = self.0.now().as_duration();
+        since_1970.try_into().ok().map(UnixTime::since_unix_epoch)
     }
-    if roots.is_empty() {
-        return Err(rustls::Error::General(
-            "no certificate authority is known: install the system's (ca-certificates), or set SSL_CERT_FILE".into(),
-        ));
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Time").finish_non_exhaustive()
     }
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
 }
 
 impl fmt::Debug for Net {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bridgehead_doctor::Profile;
+use url::Url;
 
 use crate::{Answer, Asked, Mode, Network, Way};
 
@@ -44,6 +45,7 @@ type Leaving = dyn Fn(&Asked, &mut Answer) + Send + Sync;
 /// What stands between the doctor and the server. State between requests is what the closures capture.
 #[derive(Default)]
 pub struct Tampering {
+    pub(crate) typed: Option<fn(&mut Url)>,
     pub(crate) network: Network,
     pub(crate) arriving: Option<Box<Arriving>>,
     pub(crate) leaving: Option<Box<Leaving>>,
@@ -72,6 +74,13 @@ impl Tampering {
     #[must_use]
     pub fn none() -> Self {
         Self::default()
+    }
+
+    /// Somebody types another URL than the endpoint's.
+    #[must_use]
+    pub const fn typed(mut self, change: fn(&mut Url)) -> Self {
+        self.typed = Some(change);
+        self
     }
 
     /// The network is another one.

@@ -69,6 +69,7 @@ pub struct Garden {
     /// The server behind.
     pub server: TestServer,
     origin: String,
+    typed: Option<fn(&mut Url)>,
     net: Net,
     credential: Vec<(HeaderName, Secret)>,
     serving: JoinHandle<()>,
@@ -113,6 +114,7 @@ impl Garden {
         nobody.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let clock: Arc<dyn Clock> = Arc::new(server.clock.clone());
         let net = tampering.network.net(clock, &chain.root, address, nobody.local_addr().expect("an address"));
+        let typed = tampering.typed;
         let proxy = Arc::new(Proxy {
             tampering,
             way,
@@ -123,7 +125,7 @@ impl Garden {
             turns: AtomicUsize::new(0),
         });
         let serving = tokio::spawn(proxy.serve(listener));
-        Self { server, origin, net, credential, serving, _nobody: nobody }
+        Self { server, origin, typed, net, credential, serving, _nobody: nobody }
     }
 
     /// Its origin: `https://mcp.example.com`.
@@ -144,10 +146,14 @@ impl Garden {
         &self.server.clock
     }
 
-    /// What a doctor is given: the endpoint, and the credential that its mode wants.
+    /// What a doctor is given: the endpoint as it was typed, and the credential that its mode wants.
     #[must_use]
     pub fn target(&self, profile: Profile) -> Target {
-        Target { url: self.endpoint(), profile, headers: self.credential.clone() }
+        let mut url = self.endpoint();
+        if let Some(change) = self.typed {
+            change(&mut url);
+        }
+        Target { url, profile, headers: self.credential.clone() }
     }
 
     /// The outside as a doctor in front of this garden has it.

@@ -187,8 +187,17 @@ impl Proxy {
         let body = match ending {
             Ending::Complete => Full::new(body).map_err(|never: Infallible| match never {}).boxed(),
             Ending::Broken => {
-                let broken = io::Error::from(io::ErrorKind::ConnectionReset);
-                StreamBody::new(stream::iter([Ok(Frame::data(body)), Err(broken)])).boxed()
+                let frames = stream::unfold(Some(body), |body| async {
+                    match body {
+                        Some(body) => Some((Ok(Frame::data(body)), None)),
+                        None => {
+                            // What came before is written while this waits.
+                            tokio::task::yield_now().await;
+                            Some((Err(io::Error::from(io::ErrorKind::ConnectionReset)), None))
+                        }
+                    }
+                });
+                StreamBody::new(frames).boxed()
             }
             Ending::Endless => StreamBody::new(stream::repeat_with(move || Ok(Frame::data(body.clone())))).boxed(),
             Ending::Hanging => {

@@ -242,9 +242,9 @@ async fn with_a_person(visit: &mut Visit<'_>, endpoint: &Url, flow: Flow<'_>, ma
     // Of a token that the endpoint refuses there is nothing more to see; it is revoked all the same.
     let is_good = bearer::examine(visit, &grant).await;
     if is_good {
-        refresh::examine(visit, &mut grant).await;
+        let refreshes = refresh::examine(visit, &mut grant).await;
         match sign_in::again(visit, flow).await {
-            Some(code) => misuse::examine(visit, flow, &code, made).await,
+            Some(code) => misuse::examine(visit, flow, &code, refreshes, made).await,
             None => {
                 for check in misuse::WITH_CODE {
                     visit.skipped(check, "nobody signed in a second time");

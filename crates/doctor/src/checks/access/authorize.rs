@@ -246,10 +246,7 @@ pub(super) async fn examine(visit: &mut Visit<'_>, server: &Server, client: &Cli
     let verifier = verifier(visit);
     let good = AuthorizationRequest::of(client, "doctor", &verifier, resource);
     let led = open(visit, server, &good).await;
-    let begins = match &led {
-        Led::Page(_) | Led::On(..) => led.goes_on(),
-        Led::Back(..) | Led::Nowhere(..) => false,
-    };
+    let begins = led.goes_on();
     if begins {
         visit.passed(&AUTHORIZE_BEGINS, led.shown());
     } else {

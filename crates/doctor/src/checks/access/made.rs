@@ -143,6 +143,7 @@ async fn judge_revocation(visit: &mut Visit<'_>, grant: &Grant) {
 async fn judge_removal(visit: &mut Visit<'_>, clients: &[Client]) {
     let mut stay = Vec::new();
     let mut removed = Vec::new();
+    let mut refused = false;
     for client in clients {
         let Some((uri, token)) = &client.management else {
             stay.push(client.id.as_str());
@@ -164,18 +165,21 @@ async fn judge_removal(visit: &mut Visit<'_>, clients: &[Client]) {
             } else {
                 format!("was answered {}", client::shown(&answer))
             };
+            refused = true;
+            visit.left_behind(format!("the client `{}`: it could not be removed", client.id));
             let seen = format!("Removing a registration {what}. The client {} stays at the server.", client.id);
             visit.warning(&REGISTRATION_REMOVED, seen, [client::exchange(&answer), client::exchange(&again)]);
         }
     }
+    stay.dedup();
+    for id in &stay {
+        visit.left_behind(format!("the client `{id}`: the server offers no way to remove it"));
+    }
     if clients.is_empty() {
         visit.skipped(&REGISTRATION_REMOVED, "nothing was registered");
-    } else if stay.is_empty() {
+    } else if !stay.is_empty() {
+        visit.skipped(&REGISTRATION_REMOVED, "the server offers no way to remove a registration");
+    } else if !refused {
         visit.passed(&REGISTRATION_REMOVED, format!("{} removed", removed.len()));
-    } else {
-        stay.dedup();
-        let reason =
-            format!("the server has no way to remove a registration; these clients stay there: {}", stay.join(", "));
-        visit.skipped(&REGISTRATION_REMOVED, reason);
     }
 }

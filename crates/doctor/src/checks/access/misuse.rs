@@ -103,8 +103,8 @@ pub(super) async fn examine_errors(visit: &mut Visit<'_>, server: &Server, clien
     }
 }
 
-/// Misuses a code and what it gives.
-pub(super) async fn examine(visit: &mut Visit<'_>, flow: Flow<'_>, code: &Code, made: &mut Made) {
+/// Misuses a code and what it gives; its refresh token only where those are known to work.
+pub(super) async fn examine(visit: &mut Visit<'_>, flow: Flow<'_>, code: &Code, refreshes: bool, made: &mut Made) {
     let Flow { server, client, resource: Resource { identifier: resource, .. }, .. } = flow;
     let wrong = Secret::new(client::random(&*visit.surroundings().randomness));
     let stolen = visit.send(client.exchange(server, code, &wrong, resource)).await;
@@ -130,7 +130,14 @@ pub(super) async fn examine(visit: &mut Visit<'_>, flow: Flow<'_>, code: &Code, 
         }
         return;
     };
-    let latest = judge_refresh(visit, server, client, tokens, resource).await;
+    let latest = if refreshes {
+        judge_refresh(visit, server, client, tokens, resource).await
+    } else {
+        for check in [&REFRESH_RACE, &REFRESH_REUSE] {
+            visit.skipped(check, "refreshing does not work");
+        }
+        tokens
+    };
     made.other(client, latest);
     let replayed = visit.send(client.exchange(server, code, &code.verifier, resource)).await;
     match replayed.as_ref().ok().and_then(|answer| Tokens::of(visit, answer)) {

@@ -50,13 +50,13 @@ pub(super) const CHECKS: [&Check; 3] = [&REFRESH_WORKS, &REFRESH_ROTATES, &TOKEN
 /// A server that nobody has.
 const FOREIGN: &str = "https://stranger.invalid/mcp";
 
-/// Refreshes; the grant goes on with the new tokens.
-pub(super) async fn examine(visit: &mut Visit<'_>, grant: &mut Grant) {
+/// Refreshes; the grant goes on with the new tokens. Whether it works.
+pub(super) async fn examine(visit: &mut Visit<'_>, grant: &mut Grant) -> bool {
     let Some(refresh) = grant.tokens.refresh.clone() else {
         for check in CHECKS {
             visit.skipped(check, "there is no refresh token");
         }
-        return;
+        return false;
     };
     let answer = visit.send(grant.client.refresh(&grant.server, &refresh, &grant.resource)).await;
     let exchange = client::exchange(&answer);
@@ -66,7 +66,7 @@ pub(super) async fn examine(visit: &mut Visit<'_>, grant: &mut Grant) {
         for check in &CHECKS[1..] {
             visit.skipped(check, "refreshing does not work");
         }
-        return;
+        return false;
     };
     let reply = endpoint::lets_in(visit, &grant.endpoint, &endpoint::bearer(&tokens.access)).await;
     if !reply.is_answered() {
@@ -75,7 +75,7 @@ pub(super) async fn examine(visit: &mut Visit<'_>, grant: &mut Grant) {
         for check in &CHECKS[1..] {
             visit.skipped(check, "refreshing does not work");
         }
-        return;
+        return false;
     }
     visit.passed(&REFRESH_WORKS, None);
     let same = tokens.refresh.as_ref().is_none_or(|new| *new == refresh);
@@ -90,6 +90,7 @@ pub(super) async fn examine(visit: &mut Visit<'_>, grant: &mut Grant) {
     let latest = tokens.refresh.unwrap_or(refresh);
     grant.tokens = Tokens { access: tokens.access, refresh: Some(latest.clone()) };
     judge_foreign_resource(visit, grant, &latest).await;
+    true
 }
 
 async fn judge_foreign_resource(visit: &mut Visit<'_>, grant: &mut Grant, refresh: &Secret) {
