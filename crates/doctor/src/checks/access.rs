@@ -192,7 +192,7 @@ fn skip_what_does_not_apply(visit: &mut Visit<'_>, kind: Kind, given: bool) {
     for check in CHECKS {
         if credential::CHECKS.contains(check) {
             visit.skipped(check, if kind == Kind::Open { reason } else { of_keys });
-        } else if kind != Kind::OAuth || !last.contains(&check) {
+        } else if kind != Kind::OAuth || !last.contains(check) {
             visit.skipped(check, reason);
         }
     }

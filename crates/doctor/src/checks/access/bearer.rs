@@ -115,7 +115,7 @@ pub(super) async fn examine_wrong(visit: &mut Visit<'_>, endpoint: &Url) {
             let parameter = |name: &str| challenge.as_ref().and_then(|challenge| challenge.parameter(name));
             match (parameter("error"), parameter("resource_metadata")) {
                 (Some("invalid_token"), Some(_)) => visit.passed(&TOKEN_WRONG_ERROR, None),
-                (error, None) if error == Some("invalid_token") => {
+                (Some("invalid_token"), None) => {
                     let seen = "The challenge for a wrong token has no resource_metadata.";
                     visit.warning(&TOKEN_WRONG_ERROR, seen, [answer.exchange]);
                 }
