@@ -4,14 +4,14 @@ mod duvo;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt::Write, net::SocketAddr, path::Path};
+use std::{fmt::Write, net::SocketAddr, path::Path, sync::Arc};
 
 use bridgehead_auth::{
     CallerHeaders, KeyHeader, ResourceServer,
     provider::RedirectUris,
     users::{FirstAdministrator, LINK_PATH},
 };
-use bridgehead_core::Secret;
+use bridgehead_core::{Catalog, Secret};
 use bridgehead_lint::Grade;
 use bridgehead_server::{
     ConnectParts,
@@ -28,6 +28,11 @@ use crate::{
 
 /// So wide is what stands beside a label.
 const WIDTH: usize = 90;
+/// More tools are not graded for the card: each is looked at beside all others, and a start has no second to
+/// spare for that.
+const GRADED_AT_MOST: usize = 200;
+/// More tools of a source are not named.
+const NAMED_AT_MOST: usize = 60;
 
 /// What stands on the card.
 pub(crate) struct Facts<'a> {
@@ -44,8 +49,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) connect: ConnectParts,
     /// Whether teammates make API keys for themselves.
     pub(crate) own_keys: bool,
-    /// The tools and their grades, by source.
-    pub(crate) tools: Vec<ToolGroup>,
+    pub(crate) catalog: Arc<Catalog>,
     pub(crate) first: &'a FirstRun,
 }
 
@@ -77,7 +81,7 @@ impl<'a> Facts<'a> {
             awaits_certificate: composed.awaits_certificate(),
             connect: connect_parts(settings, composed.resource.as_deref(), first),
             own_keys: connect::teammates_make_keys(&settings.auth),
-            tools: pages::graded(&composed.endpoint.catalog()),
+            catalog: composed.endpoint.catalog(),
             first,
         }
     }
@@ -120,21 +124,30 @@ fn line(text: &mut String, label: &str, value: &str) {
 }
 
 fn tools(text: &mut String, facts: &Facts<'_>) {
-    for group in &facts.tools {
-        let grades: Vec<String> = group.grades().iter().map(|(grade, count)| format!("{count} {grade}")).collect();
-        let (count, tokens) = (group.tools.len(), group.tokens());
-        let told =
-            format!("{count} from {} ({}); grades: {}; ~{tokens} tokens", group.source, group.kind, grades.join(", "));
-        line(text, "Tools", &told);
-        let names: Vec<&str> = group.tools.iter().map(|tool| tool.name.as_str()).collect();
-        for row in filled(&names.join(", "), WIDTH) {
+    let entries = facts.catalog.entries();
+    let graded = if entries.len() > GRADED_AT_MOST { Vec::new() } else { pages::graded(&facts.catalog) };
+    for named in facts.catalog.sources() {
+        let of_source = entries.iter().filter(|entry| entry.tool.address.source == named.name);
+        let names: Vec<_> = of_source.map(|entry| entry.tool.wire_name.as_str()).collect();
+        let grades = graded.iter().find(|group| group.source == named.name).map(grades).unwrap_or_default();
+        line(text, "Tools", &format!("{} from {} ({}){grades}", names.len(), named.name, named.source.kind()));
+        for row in filled(&names.iter().take(NAMED_AT_MOST).copied().collect::<Vec<_>>().join(", "), WIDTH) {
             line(text, "", &row);
+        }
+        if let Some(more) = names.len().checked_sub(NAMED_AT_MOST).filter(|more| *more > 0) {
+            line(text, "", &format!("and {more} more: `{}` lists them", command("bridgehead tools", facts.config)));
         }
     }
     let is_poor = |group: &ToolGroup| group.tools.iter().any(|tool| tool.grade <= Grade::D);
-    if let (true, Some(config)) = (facts.tools.iter().any(is_poor), facts.config) {
+    if let (true, Some(config)) = (graded.iter().any(is_poor), facts.config) {
         line(text, "", &format!("`{}` says what to improve", command("bridgehead lint", Some(config))));
     }
+}
+
+/// The grades of a source's tools, and what they cost.
+fn grades(group: &ToolGroup) -> String {
+    let grades: Vec<String> = group.grades().iter().map(|(grade, count)| format!("{count} {grade}")).collect();
+    format!("; grades: {}; ~{} tokens", grades.join(", "), group.tokens())
 }
 
 fn sign_in(text: &mut String, facts: &Facts<'_>) {

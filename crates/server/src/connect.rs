@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
 use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
@@ -11,6 +10,7 @@ use axum::{
 use bridgehead_auth::{ResourceServer, Session};
 use bridgehead_core::{Catalog, Endpoint};
 use http::header;
+use tokio::{sync::Mutex, task::spawn_blocking};
 use url::{Host, Url};
 
 use crate::{
@@ -54,7 +54,13 @@ pub(crate) struct ConnectPage {
 
 /// The tools with their grades, made once for each catalog.
 #[derive(Default)]
-pub(crate) struct Graded(ArcSwapOption<(Arc<Catalog>, Arc<[ToolGroup]>)>);
+pub(crate) struct Graded(Mutex<Option<Grades>>);
+
+/// What was graded, and what came of it.
+struct Grades {
+    of: Arc<Catalog>,
+    groups: Arc<[ToolGroup]>,
+}
 
 pub(crate) async fn page(State(page): State<ConnectPage>, request: Request) -> Response {
     let session = match &page.server {
@@ -74,7 +80,7 @@ pub(crate) async fn page(State(page): State<ConnectPage>, request: Request) -> R
         ways_in: page.ways_in().await,
         vaults: page.parts.vaults.clone(),
         own_keys: page.server.as_ref().is_some_and(|server| server.keys.is_some()),
-        tools: page.tools(session.as_ref(), find),
+        tools: page.tools(session.as_ref(), find).await,
         visitor: page.visitor(session),
     };
     view.page().into_response()
@@ -101,14 +107,14 @@ impl ConnectPage {
     }
 
     /// The tools that whoever is looking may see; `None` where that is none whatever there is.
-    fn tools(&self, session: Option<&Session>, find: &str) -> Option<ToolList> {
+    async fn tools(&self, session: Option<&Session>, find: &str) -> Option<ToolList> {
         let scopes = match session {
             _ if self.parts.public_tools => None,
             Some(session) => Some(&session.user.scopes),
             None => return None,
         };
         let find: String = find.chars().take(MAX_FIND_CHARACTERS).collect();
-        Some(ToolList::of(&self.graded.of(self.endpoint.catalog()), scopes, &find))
+        Some(ToolList::of(&self.graded.of(self.endpoint.catalog()).await, scopes, &find))
     }
 
     fn visitor(&self, session: Option<Session>) -> Visitor {
@@ -131,15 +137,27 @@ impl ForeignRegistration {
 }
 
 impl Graded {
-    fn of(&self, catalog: Arc<Catalog>) -> Arc<[ToolGroup]> {
-        if let Some(known) = &*self.0.load()
-            && Arc::ptr_eq(&known.0, &catalog)
+    /// Whoever asks first waits for the grades, and all others with them. A thousand tools take a second: that
+    /// is not spent on a thread that answers.
+    async fn of(&self, catalog: Arc<Catalog>) -> Arc<[ToolGroup]> {
+        let mut known = self.0.lock().await;
+        if let Some(grades) = &*known
+            && Arc::ptr_eq(&grades.of, &catalog)
         {
-            return known.1.clone();
+            return grades.groups.clone();
         }
-        let groups: Arc<[ToolGroup]> = pages::graded(&catalog).into();
-        self.0.store(Some(Arc::new((catalog, groups.clone()))));
-        groups
+        let to_grade = catalog.clone();
+        match spawn_blocking(move || pages::graded(&to_grade)).await {
+            Ok(groups) => {
+                let groups: Arc<[ToolGroup]> = groups.into();
+                *known = Some(Grades { of: catalog, groups: groups.clone() });
+                groups
+            }
+            Err(error) => {
+                tracing::error!(%error, "the tools could not be graded, and the page shows none");
+                Arc::default()
+            }
+        }
     }
 }
 

@@ -128,7 +128,7 @@ async fn printed(case: &Case) -> String {
         awaits_certificate: false,
         connect: parts,
         own_keys: compose::connect::teammates_make_keys(&settings.auth),
-        tools: pages::graded(&catalog),
+        catalog: Arc::new(catalog),
         first: &case.first,
         settings: &settings,
     })
@@ -158,6 +158,21 @@ async fn every_card_reads_as_it_should() {
         differences.is_empty(),
         "{differences}\nIf that is meant, write the golden files anew:\n  UPDATE_GOLDEN=1 cargo test -p bridgehead --lib every_card",
     );
+}
+
+/// Of a large system the card names some tools, and grades none: the start does not wait for it.
+#[tokio::test]
+async fn a_large_system_does_not_drown_the_card() {
+    let tools: String = (0..=GRADED_AT_MOST)
+        .map(|number| {
+            format!("tools.list_{number} = {{ description = \"Lists all.\", request = {{ url = \"https://a.b\" }} }}\n")
+        })
+        .collect();
+    let tools: &'static str = Box::leak(tools.into_boxed_str());
+    let card = printed(&Case { credential: tools, ..case("large", "auth.mode = \"open\"") }).await;
+    assert!(card.contains("from erp (http)\n") && card.contains("list_0, list_1, "), "{card}");
+    assert!(card.contains("143 more: `bridgehead tools -c bridgehead.toml` lists them"), "{card}");
+    assert!(card.lines().count() < 30, "{card}");
 }
 
 #[test]

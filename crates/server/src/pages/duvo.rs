@@ -173,7 +173,7 @@ impl DuvoEntry {
                 "An administrator registers a client with the service that does the sign-in, and hands out its id and \
                  secret: applications cannot register there by themselves.",
                 Some(
-                    "They could here, if this server stood in front of that service: in its configuration, \
+                    "Nobody has to, once this server stands in front of that service: in its configuration, \
                      issuer = \"builtin\" with login = { issuer = … }.",
                 ),
             ),

@@ -226,7 +226,8 @@ impl<'a> Doors<'a> {
     fn inspector(&self) -> Guide {
         let browser = vec!["npx".to_owned(), "@modelcontextprotocol/inspector".to_owned()];
         let mut steps = vec!["Choose the transport Streamable HTTP and enter the address above.".to_owned()];
-        let mut snippets = vec![Snippet::new("In a terminal; it opens your browser", command(&browser))];
+        let mut snippets =
+            vec![Snippet::new("In a terminal, with Node.js 22.19 or newer; it opens your browser", command(&browser))];
         if self.oauth {
             steps.push("Press Connect: the page to sign in opens.".to_owned());
         }

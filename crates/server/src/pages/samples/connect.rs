@@ -151,10 +151,16 @@ impl Samples<'_> {
 pub fn large() -> Sample {
     let texts = super::Texts { site: "Warehouse".to_owned(), client: String::new(), any: String::new() };
     let samples = Samples { texts: &texts, list: Vec::new() };
-    let tool = |source: &str, number: usize| {
-        let effect = [Effect::Read, Effect::Read, Effect::Write, Effect::Destructive][number % 4];
+    let tool = |source: &str, number: u32| {
         let name = format!("{source}_list_things_of_kind_{number}");
-        samples.tool(&name, (number % 3 > 0).then_some("List things"), effect, Grade::ALL[number % 5])
+        let title = (!number.is_multiple_of(3)).then_some("List things");
+        let (effect, grade) = match number % 5 {
+            0 => (Effect::Write, Grade::C),
+            1 => (Effect::Destructive, Grade::F),
+            2 => (Effect::Read, Grade::B),
+            _ => (Effect::Read, Grade::A),
+        };
+        samples.tool(&name, title, effect, grade)
     };
     let group = |source: &str, kind, count| ToolGroup {
         source: source.into(),
