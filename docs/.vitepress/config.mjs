@@ -15,7 +15,7 @@ const CHAPTERS = [
     'sign-in/identity-provider', 'sign-in/authorization-server', 'sign-in/credentials',
   ]],
   ['Platforms', ['duvo', 'teammates']],
-  ['Calls', ['calls/descriptions', 'calls/effects', 'calls/limits']],
+  ['Calls', ['calls/descriptions', 'calls/effects', 'calls/limits', 'calls/cache']],
   ['In operation', [
     'operate/deploy', 'operate/https', 'operate/replicas', 'operate/secrets', 'operate/backup', 'operate/watch',
   ]],

@@ -35,6 +35,7 @@ const UNTRIED: &[(&str, &str)] = &[
         "start.md",
         "claude mcp add --transport http stationer http://127.0.0.1:8080/mcp --header \"Authorization: Bearer $KEY\"",
     ),
+    ("troubleshooting.md", "bridgehead doctor https://mcp.example.com/mcp --login"),
 ];
 /// Not for those who use Bridgehead, or written by the program itself.
 const NO_GUIDES: [&str; 5] =
