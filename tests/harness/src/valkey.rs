@@ -4,6 +4,7 @@
 use std::{
     io::{BufRead, BufReader, PipeWriter},
     net::TcpListener,
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -15,9 +16,10 @@ use tokio::{
 /// The password, which the tests look for where it must not be.
 pub const PASSWORD: &str = "hunter2-valkey";
 
-/// Runs a server that keeps nothing, and ends it when nobody holds the other end of its input any longer.
+/// Runs a server that keeps nothing but what it is told to (`SAVE`), and ends it when nobody holds the other
+/// end of its input any longer.
 const RUN: &str = r#"
-redis-server --port "$1" --bind 127.0.0.1 --requirepass "$2" --save "" --appendonly no --daemonize no &
+redis-server --port "$1" --bind 127.0.0.1 --requirepass "$2" --dir "$3" --save "" --appendonly no --daemonize no &
 server=$!
 cat >/dev/null
 kill -KILL $server
@@ -27,6 +29,8 @@ wait $server || true
 /// A server.
 pub struct Valkey {
     port: u16,
+    /// What it saves is here, and read when it starts again.
+    directory: tempfile::TempDir,
     running: Option<Running>,
 }
 
@@ -44,7 +48,9 @@ impl Valkey {
             let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
             let port = listener.local_addr().expect("an address").port();
             drop(listener);
-            run(port).map(|running| Self { port, running: Some(running) })
+            let directory = tempfile::tempdir().expect("a directory");
+            let running = Some(run(port, directory.path())?);
+            Some(Self { port, directory, running })
         };
         (0..5).find_map(|_| free()).expect("a Redis server starts on one of five free ports")
     }
@@ -65,7 +71,16 @@ impl Valkey {
         assert_eq!(answers, *b"+OK\r\n+OK\r\n");
     }
 
-    /// Kills the server; what it counted is gone. Returns when nobody listens any longer.
+    /// What it answers to one command, given as `redis-cli` takes it.
+    #[must_use]
+    pub fn answer(&self, command: &[&str]) -> Vec<u8> {
+        let port = self.port.to_string();
+        let mut program = Command::new("redis-cli");
+        program.args(["-h", "127.0.0.1", "-p", &port, "-a", PASSWORD, "--no-auth-warning"]).args(command);
+        program.output().expect("redis-cli is installed with the server").stdout
+    }
+
+    /// Kills the server; what it counted is gone, unless it was told to save it. Returns when nobody listens any longer.
     pub fn kill(&mut self) {
         if let Some(Running { mut shell, lifeline }) = self.running.take() {
             drop(lifeline);
@@ -76,15 +91,16 @@ impl Valkey {
     /// Starts the server again, at the same port.
     pub fn start_again(&mut self) {
         self.kill();
-        self.running = Some(run(self.port).expect("the port is still free"));
+        self.running = Some(run(self.port, self.directory.path()).expect("the port is still free"));
     }
 }
 
 /// `None` where another program took the port meanwhile.
-fn run(port: u16) -> Option<Running> {
+fn run(port: u16, directory: &Path) -> Option<Running> {
     let (input, lifeline) = std::io::pipe().expect("a pipe");
     let mut shell = Command::new("sh")
         .args(["-c", RUN, "sh", &port.to_string(), PASSWORD])
+        .arg(directory)
         .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

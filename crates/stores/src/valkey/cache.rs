@@ -3,7 +3,8 @@
 //! the clear.
 //!
 //! A tool's generation is a random number. Where the server has lost it another one begins, so that
-//! nothing from before is found again.
+//! nothing from before is found again. Nor is it after the server was started anew, or another one has
+//! taken its place: such a server may have come up with a state from before a write.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,15 +23,23 @@ const PURPOSE: &str = "bridgehead/cache/v1";
 /// How long a generation is remembered. When it is forgotten, so is what was remembered in it.
 const GENERATION_LASTS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The generation of `KEYS[1]`, begun with `ARGV[1]` where there is none, and what stands under `KEYS[2]`.
+/// The generation of `KEYS[1]`, 16 bytes, and what stands under `KEYS[2]`. Where there is none, or it began
+/// while the server had another `run_id`, `ARGV[1]` is it from now on. A server that keeps its `run_id` to
+/// itself has to be trusted.
 const LOOK: &str = "
-redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2])
-return { redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]) }
+local info = redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+local generation = redis.call('GET', KEYS[1])
+if not generation or string.sub(generation, 17) ~= run then
+  generation = ARGV[1] .. run
+  redis.call('SET', KEYS[1], generation, 'EX', ARGV[2])
+end
+return { string.sub(generation, 1, 16), redis.call('GET', KEYS[2]) }
 ";
 
 /// Lets `ARGV[2]` stand under `KEYS[2]` for `ARGV[3]` milliseconds, if `KEYS[1]` is still in this generation.
 const KEEP: &str = "
-if redis.call('GET', KEYS[1]) == ARGV[1] then
+if string.sub(redis.call('GET', KEYS[1]) or '', 1, 16) == ARGV[1] then
   redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 end
 ";
@@ -112,6 +121,7 @@ impl CacheStore for ValkeyCache {
         kept.await.map_err(lost)
     }
 
+    /// Leaves a generation without a `run_id`, which the next look gives one.
     async fn forget(&self, tools: &[Arc<str>]) -> Result<(), CacheLost> {
         let mut asked = redis::pipe();
         for tool in tools {
