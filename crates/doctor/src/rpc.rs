@@ -1,11 +1,26 @@
-//! JSON-RPC over Streamable HTTP (MCP, "Transports"): a message in a POST, the answer as JSON or as the
-//! event of a stream. Judges nothing.
+//! JSON-RPC over Streamable HTTP (MCP, "Transports"): a message in a POST, dressed as its revision wants it,
+//! the answer as JSON or as the event of a stream. Judges nothing.
+
+use std::time::Duration;
 
 use bridgehead_core::Secret;
 use bridgehead_outbound::{IllegalHeaderValue, Received, Request};
-use http::{HeaderName, HeaderValue, Method, header};
-use serde_json::Value;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use serde_json::{Value, json};
 use url::Url;
+
+use crate::visit::{Answer, NoAnswer, Visit};
+
+/// The revision without a handshake.
+pub(crate) const MODERN: &str = "2026-07-28";
+/// The revision of a message (MCP 2025-06-18, Transports, "Protocol Version Header").
+pub(crate) const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+/// The session (MCP 2025-11-25, Transports, "Session Management").
+pub(crate) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+/// The method of a message since 2026-07-28.
+pub(crate) const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+/// The name of the tool that is called, since 2026-07-28.
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 /// A POST with this message, as every client sends it; further headers are the caller's.
 ///
@@ -49,4 +64,168 @@ fn events(text: &str) -> impl Iterator<Item = String> {
         let data: Vec<&str> = data.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
         (!data.is_empty()).then(|| data.join("\n"))
     })
+}
+
+/// A request of JSON-RPC. The id is a number, as most clients have it.
+pub(crate) fn request(method: &str, params: Value) -> Value {
+    numbered(1.into(), method, params)
+}
+
+/// A request of JSON-RPC with this id.
+pub(crate) fn numbered(id: Value, method: &str, params: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+}
+
+/// How a server is spoken to: the revision, and the session that it may have begun.
+#[derive(Debug, Clone)]
+pub(crate) struct Dialect {
+    pub(crate) revision: &'static str,
+    pub(crate) session: Option<HeaderValue>,
+}
+
+impl Dialect {
+    /// Without a handshake.
+    pub(crate) const fn modern() -> Self {
+        Self { revision: MODERN, session: None }
+    }
+}
+
+/// The endpoint, and how a request to it is dressed.
+pub(crate) struct Line {
+    bare: Request,
+}
+
+impl Line {
+    /// `None` where the credential cannot stand in a header.
+    pub(crate) fn new(endpoint: &Url, credential: &[(HeaderName, Secret)]) -> Option<Self> {
+        post(endpoint, &Value::Null, credential).ok().map(|bare| Self { bare })
+    }
+
+    /// A POST with this body, and with nothing that a revision asks for.
+    pub(crate) fn bare(&self, body: impl Into<Vec<u8>>) -> Request {
+        let mut request = self.bare.clone();
+        request.body = body.into().into();
+        request
+    }
+
+    /// The message in this dialect.
+    pub(crate) fn request(&self, dialect: &Dialect, mut message: Value) -> Request {
+        let mut request = self.bare.clone();
+        request.headers.insert(VERSION, HeaderValue::from_static(dialect.revision));
+        if let Some(session) = &dialect.session {
+            request.headers.insert(SESSION, session.clone());
+        }
+        if dialect.revision == MODERN {
+            modern(&mut request, &mut message);
+        }
+        request.body = message.to_string().into_bytes().into();
+        request
+    }
+
+    /// Says it and hears the answer.
+    pub(crate) async fn say(
+        &self,
+        visit: &mut Visit<'_>,
+        dialect: &Dialect,
+        message: Value,
+    ) -> Result<Reply, NoAnswer> {
+        hear(visit, self.request(dialect, message)).await
+    }
+
+    /// Ends a session, where there is one; `None` where there is none.
+    pub(crate) async fn end(&self, visit: &mut Visit<'_>, dialect: &Dialect) -> Option<Result<Reply, NoAnswer>> {
+        dialect.session.as_ref()?;
+        let mut request = self.request(dialect, Value::Null);
+        request.method = Method::DELETE;
+        request.headers.remove(header::CONTENT_TYPE);
+        request.body = Vec::new().into();
+        Some(hear(visit, request).await)
+    }
+}
+
+/// What a message of 2026-07-28 carries itself, since there was no handshake (MCP 2026-07-28, Transports).
+fn modern(request: &mut Request, message: &mut Value) {
+    let header = |text: Option<&Value>| HeaderValue::from_str(text?.as_str()?).ok();
+    if let Some(method) = header(message.get("method")) {
+        request.headers.insert(METHOD, method);
+    }
+    if let Some(name) = header(message.pointer("/params/name")) {
+        request.headers.insert(NAME, name);
+    }
+    if let Some(params) = message.get_mut("params").and_then(Value::as_object_mut) {
+        let meta = json!({
+            "io.modelcontextprotocol/protocolVersion": MODERN,
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientInfo": {"name": "bridgehead-doctor", "version": env!("CARGO_PKG_VERSION")},
+        });
+        params.insert("_meta".to_owned(), meta);
+    }
+}
+
+/// Sends it and reads the answer as JSON-RPC.
+pub(crate) async fn hear(visit: &mut Visit<'_>, request: Request) -> Result<Reply, NoAnswer> {
+    visit.send(request).await.map(Reply::of)
+}
+
+/// An answer, with the message that answers.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) answer: Answer,
+    /// The message that is an answer; `None` where there is none.
+    pub(crate) message: Option<Value>,
+}
+
+impl Reply {
+    pub(crate) fn of(answer: Answer) -> Self {
+        let mut messages = messages(&answer.received).unwrap_or_default();
+        messages.retain(|message| message.get("result").is_some() || message.get("error").is_some());
+        Self { answer, message: messages.pop() }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.answer.received.status
+    }
+
+    pub(crate) fn exchange(&self) -> usize {
+        self.answer.exchange
+    }
+
+    pub(crate) fn took(&self) -> Duration {
+        self.answer.took
+    }
+
+    /// The result of a request that succeeded.
+    pub(crate) fn result(&self) -> Option<&Value> {
+        self.message.as_ref()?.get("result").filter(|_| self.status().is_success())
+    }
+
+    pub(crate) fn error(&self) -> Option<&Value> {
+        self.message.as_ref()?.get("error")
+    }
+
+    /// The code of the error.
+    pub(crate) fn code(&self) -> Option<i64> {
+        self.error()?.get("code")?.as_i64()
+    }
+
+    /// In a few words: "404 with the error -32601 (Method not found)".
+    pub(crate) fn words(&self) -> String {
+        let status = self.status().as_u16();
+        match (self.error(), &self.message) {
+            (Some(error), _) => {
+                let code = error.get("code").map_or_else(|| "without a code".to_owned(), Value::to_string);
+                let text = error.get("message").and_then(Value::as_str).unwrap_or("no message");
+                format!("{status} with the error {code} ({})", short(text))
+            }
+            (None, Some(_)) => format!("{status} with a result"),
+            (None, None) => format!("{status} without a message of JSON-RPC"),
+        }
+    }
+}
+
+/// A text of the other side, cut to what is read in passing.
+pub(crate) fn short(text: &str) -> String {
+    const SHOWN: usize = 160;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= SHOWN { line } else { format!("{}…", line.chars().take(SHOWN).collect::<String>()) }
 }

@@ -1,0 +1,282 @@
+//! One call of a tool that says that it changes nothing and whose arguments are known. Nothing else is ever
+//! called.
+
+use std::time::Duration;
+
+use bridgehead_core::schema::Schema;
+use bridgehead_outbound::{MaybeSentReason, SendError};
+use serde_json::{Map, Value, json};
+
+use super::list::name;
+use crate::{
+    Area, Check,
+    checks::protocol::Spoken,
+    rpc::{self, Reply},
+    visit::Visit,
+};
+
+/// How long platforms wait for a tool.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Half of it: on a bad day it is too long.
+const SLOW: Duration = Duration::from_secs(30);
+/// More than models take of one result, in bytes of text.
+const LARGE: usize = 100 << 10;
+
+/// A call.
+pub(super) const TOOL_CALL: Check = Check {
+    id: "tool-call",
+    area: Area::Tools,
+    title: "A tool that only reads can be called",
+    why: "A list without calls that work is of no use: a missing scope, a system behind that cannot be reached, a proxy \
+          that lets only short requests pass.",
+    standard: "MCP 2025-11-25, Tools, \"Calling Tools\"",
+    mend: "Look in the server's log what became of the call, and whether the caller may make it.",
+};
+
+/// How long it takes.
+pub(super) const TOOL_CALL_TIME: Check = Check {
+    id: "tool-call-time",
+    area: Area::Tools,
+    title: "A call ends well within the platform's time",
+    why: "Platforms wait some sixty seconds for a tool, and show a time-out after that.",
+    standard: "none: what platforms wait",
+    mend: "Give calls a time limit below thirty seconds, and return less, or a handle for what takes longer.",
+};
+
+/// What comes back, against its schema.
+pub(super) const TOOL_RESULT_SCHEMA: Check = Check {
+    id: "tool-result-schema",
+    area: Area::Tools,
+    title: "A structured result satisfies its output schema",
+    why: "SDKs of clients check it and throw the whole result away where it does not fit, or is not there.",
+    standard: "MCP 2025-11-25, Tools, \"Output Schema\"",
+    mend: "Send structuredContent with each success of a tool that has an outputSchema, and let the schema be as loose \
+           as the data is.",
+};
+
+/// The same as text.
+pub(super) const TOOL_RESULT_TEXT: Check = Check {
+    id: "tool-result-text",
+    area: Area::Tools,
+    title: "A structured result is there as text as well",
+    why: "Many clients hand only content to the model. Without the text the agent sees an empty result.",
+    standard: "MCP 2025-11-25, Tools, \"Structured Content\"",
+    mend: "Put the JSON of structuredContent into a text block of content.",
+};
+
+/// How much comes back.
+pub(super) const TOOL_RESULT_SIZE: Check = Check {
+    id: "tool-result-size",
+    area: Area::Tools,
+    title: "A result is small enough for a model",
+    why: "Platforms cut or refuse results beyond some 25,000 tokens, and what is left of JSON cannot be read.",
+    standard: "none: what platforms take",
+    mend: "Return pages, or fewer columns, and say in the result how to get the rest.",
+};
+
+/// Failures that look like success.
+pub(super) const TOOL_ERROR_FLAG: Check = Check {
+    id: "tool-error-flag",
+    area: Area::Tools,
+    title: "No failure looks like a success",
+    why: "An agent that gets an error as an ordinary result takes it for data, and goes on with it.",
+    standard: "MCP 2025-11-25, Tools, \"Error Handling\"",
+    mend: "Set isError where a call has failed, whatever the text says.",
+};
+
+/// Looks.
+pub(super) async fn examine(visit: &mut Visit<'_>, spoken: &Spoken, tools: &[Value]) {
+    let Some((tool, arguments)) = choose(tools) else {
+        skip(visit, "no tool is marked as read-only and can be called with arguments that are known");
+        return;
+    };
+    let message = rpc::request("tools/call", json!({"name": name(tool), "arguments": arguments}));
+    let mut request = spoken.line.request(&spoken.dialect, message);
+    request.timeout = Some(PATIENCE);
+    let tool_name = rpc::short(name(tool));
+    let reply = match rpc::hear(visit, request).await {
+        Ok(reply) => reply,
+        Err(none) => {
+            let late = matches!(&none.error, SendError::MaybeSent(lost) if lost.reason == MaybeSentReason::TimedOut);
+            let check = if late { &TOOL_CALL_TIME } else { &TOOL_CALL };
+            visit.failed(check, format!("{tool_name} gives no answer: {}.", none.error), [none.exchange]);
+            skip(visit, "the call is not answered");
+            return;
+        }
+    };
+    if reply.took() > SLOW {
+        let seen = format!("{tool_name} took {} seconds.", reply.took().as_secs());
+        visit.warning(&TOOL_CALL_TIME, seen, [reply.exchange()]);
+    } else {
+        visit.passed(&TOOL_CALL_TIME, format!("{} ms", reply.took().as_millis()));
+    }
+    let Some(result) = reply.result() else {
+        visit.failed(&TOOL_CALL, format!("{tool_name} is answered with {}.", reply.words()), [reply.exchange()]);
+        skip(visit, "the call has no result");
+        return;
+    };
+    if is_failure(result) {
+        let seen = format!("{tool_name} fails: {}.", rpc::short(&text(result)));
+        visit.warning(&TOOL_CALL, seen, [reply.exchange()]);
+        skip(visit, "the call has failed");
+        return;
+    }
+    visit.passed(&TOOL_CALL, tool_name);
+    succeeded(visit, tool, result, &reply);
+}
+
+fn skip(visit: &mut Visit<'_>, reason: &str) {
+    let all =
+        [&TOOL_CALL, &TOOL_CALL_TIME, &TOOL_RESULT_SCHEMA, &TOOL_RESULT_TEXT, &TOOL_RESULT_SIZE, &TOOL_ERROR_FLAG];
+    for check in all {
+        visit.skipped(check, reason);
+    }
+}
+
+fn succeeded(visit: &mut Visit<'_>, tool: &Value, result: &Value, reply: &Reply) {
+    let text = text(result);
+    if looks_like_a_failure(&text) {
+        let seen = format!("{} answers without isError: {}.", rpc::short(name(tool)), rpc::short(&text));
+        visit.failed(&TOOL_ERROR_FLAG, seen, [reply.exchange()]);
+    } else {
+        visit.passed(&TOOL_ERROR_FLAG, None);
+    }
+    let bytes = text.len();
+    if bytes > LARGE {
+        let seen = format!("{} gives {bytes} bytes of text.", rpc::short(name(tool)));
+        visit.warning(&TOOL_RESULT_SIZE, seen, [reply.exchange()]);
+    } else {
+        visit.passed(&TOOL_RESULT_SIZE, format!("{bytes} bytes of text"));
+    }
+    let structured = result.get("structuredContent").filter(|content| !content.is_null());
+    schema(visit, tool, structured, reply);
+    match structured {
+        None => visit.skipped(&TOOL_RESULT_TEXT, "the result is not structured"),
+        Some(content) if repeats(result, content) => visit.passed(&TOOL_RESULT_TEXT, None),
+        Some(_) => {
+            let seen = "No text block of content holds the JSON of structuredContent.";
+            visit.warning(&TOOL_RESULT_TEXT, seen, [reply.exchange()]);
+        }
+    }
+}
+
+fn schema(visit: &mut Visit<'_>, tool: &Value, structured: Option<&Value>, reply: &Reply) {
+    let Some(schema) = tool.get("outputSchema").and_then(Value::as_object) else {
+        visit.skipped(&TOOL_RESULT_SCHEMA, "the tool has no output schema");
+        return;
+    };
+    let Some(content) = structured else {
+        let seen = format!("{} has an outputSchema and gives no structuredContent.", rpc::short(name(tool)));
+        visit.failed(&TOOL_RESULT_SCHEMA, seen, [reply.exchange()]);
+        return;
+    };
+    let Ok(schema) = Schema::compile(schema) else {
+        visit.skipped(&TOOL_RESULT_SCHEMA, "the output schema is not valid");
+        return;
+    };
+    match schema.faults(content).first() {
+        None => visit.passed(&TOOL_RESULT_SCHEMA, None),
+        Some(fault) => {
+            let at = if fault.path.is_empty() { "structuredContent" } else { &fault.path };
+            let seen = format!("{} gives at {at}: {}.", rpc::short(name(tool)), rpc::short(&fault.message));
+            visit.failed(&TOOL_RESULT_SCHEMA, seen, [reply.exchange()]);
+        }
+    }
+}
+
+/// A tool that is safe to call, and with what; one with an output schema before others.
+fn choose(tools: &[Value]) -> Option<(&Value, Map<String, Value>)> {
+    let mut known: Vec<_> = tools.iter().filter_map(|tool| Some((tool, arguments(tool)?))).collect();
+    known.sort_by_key(|(tool, arguments)| (tool.get("outputSchema").is_none(), arguments.len()));
+    known.into_iter().next()
+}
+
+/// Whether it says that it changes nothing, and nothing else says otherwise.
+pub(super) fn only_reads(tool: &Value) -> bool {
+    let hint = |name: &str| tool.get("annotations").and_then(|hints| hints.get(name)).and_then(Value::as_bool);
+    hint("readOnlyHint") == Some(true) && hint("destructiveHint") != Some(true)
+}
+
+/// Arguments that its schema itself gives, for all that it requires; `None` where it gives none.
+fn arguments(tool: &Value) -> Option<Map<String, Value>> {
+    let schema = tool.get("inputSchema").filter(|_| only_reads(tool))?;
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    let known = required.map(|required| {
+        let required = required.as_str()?;
+        let parameter = schema.get("properties")?.get(required)?;
+        let first = |list: &str| parameter.get(list)?.as_array()?.first();
+        let given = parameter.get("const").or_else(|| parameter.get("default"));
+        Some((required.to_owned(), given.or_else(|| first("examples")).or_else(|| first("enum"))?.clone()))
+    });
+    known.collect()
+}
+
+/// Whether the call has failed and says so.
+pub(super) fn is_failure(result: &Value) -> bool {
+    result.get("isError").and_then(Value::as_bool) == Some(true)
+}
+
+/// What stands in the text blocks.
+pub(super) fn text(result: &Value) -> String {
+    let blocks = result.get("content").and_then(Value::as_array).into_iter().flatten();
+    let texts: Vec<_> = blocks.filter_map(|block| block.get("text").and_then(Value::as_str)).collect();
+    texts.join("\n")
+}
+
+fn repeats(result: &Value, content: &Value) -> bool {
+    let blocks = result.get("content").and_then(Value::as_array).into_iter().flatten();
+    let mut texts = blocks.filter_map(|block| block.get("text").and_then(Value::as_str));
+    texts.any(|text| serde_json::from_str::<Value>(text).is_ok_and(|value| value == *content))
+}
+
+/// Only what is no data for sure: an error at the very beginning, in the words of a runtime or of HTTP.
+pub(super) fn looks_like_a_failure(text: &str) -> bool {
+    const BEGINNINGS: [&str; 9] = [
+        "Error: ",
+        "Error executing tool",
+        "Traceback (most recent call last)",
+        "Request failed with status code ",
+        "TypeError: ",
+        "HTTP error ",
+        "{\"error\":",
+        "{\"error\": ",
+        "Internal Server Error",
+    ];
+    BEGINNINGS.iter().any(|beginning| text.trim_start().starts_with(beginning))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tool(hints: &Value, schema: &Value) -> Value {
+        json!({"name": "t", "annotations": hints, "inputSchema": schema})
+    }
+
+    #[test]
+    fn only_what_reads_and_gives_its_arguments_is_called() {
+        let none = json!({"type": "object"});
+        let free = json!({"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]});
+        let given = json!({"type": "object", "properties": {"id": {"enum": ["a", "b"]}}, "required": ["id"]});
+        let reads = json!({"readOnlyHint": true});
+        for hints in [json!({}), json!({"readOnlyHint": false}), json!({"readOnlyHint": true, "destructiveHint": true})]
+        {
+            assert_eq!(arguments(&tool(&hints, &none)), None, "{hints}");
+        }
+        assert_eq!(arguments(&tool(&reads, &free)), None);
+        assert_eq!(arguments(&tool(&reads, &none)), Some(Map::new()));
+        let known = arguments(&tool(&reads, &given)).map(Value::from);
+        assert_eq!(known, Some(json!({"id": "a"})));
+    }
+
+    /// D4: data that speaks of errors is data.
+    #[test]
+    fn data_about_errors_is_no_failure() {
+        for data in ["Errors: 3", "{\"rows\":[{\"error\":\"none\"}]}", "The request failed twice.", ""] {
+            assert!(!looks_like_a_failure(data), "{data}");
+        }
+        for failure in ["Error: connection refused", "Traceback (most recent call last):\n", "{\"error\":\"no\"}"] {
+            assert!(looks_like_a_failure(failure), "{failure}");
+        }
+    }
+}
