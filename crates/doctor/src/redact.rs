@@ -69,7 +69,7 @@ impl Redactor {
         let text = match serde_json::from_str(&text) {
             Ok(mut value) => {
                 members(&mut value);
-                value.to_string()
+                fields(&value.to_string())
             }
             Err(_) => fields(&text),
         };
@@ -84,14 +84,7 @@ impl Redactor {
 
     /// A URL without what is known to be secret, and without what stands where secrets stand.
     pub(crate) fn url(&self, url: &str) -> String {
-        let parts = url.split_inclusive(['?', '#', '&']).map(|part| {
-            let (part, sign) = match part.strip_suffix(['?', '#', '&']) {
-                Some(start) => part.split_at(start.len()),
-                None => (part, ""),
-            };
-            format!("{}{sign}", field(part))
-        });
-        self.text(&parts.collect::<String>())
+        self.text(&fields(url))
     }
 
     /// A text without what is known to be secret.
@@ -120,20 +113,21 @@ fn members(value: &mut serde_json::Value) {
     }
 }
 
-/// The body of a form, if it is one.
+/// The text without the values of secret fields: of a form, or of an address that stands anywhere in it.
 fn fields(text: &str) -> String {
-    if text.contains(char::is_whitespace) || !text.contains('=') {
-        return text.to_owned();
-    }
-    text.split('&').map(field).collect::<Vec<_>>().join("&")
-}
-
-/// `name=value`, with the value where it may be shown.
-fn field(text: &str) -> String {
-    match text.split_once('=') {
-        Some((name, _)) if SECRET_MEMBERS.contains(&name) => format!("{name}={REDACTED}"),
-        _ => text.to_owned(),
-    }
+    let parts = text.split_inclusive(['?', '#', '&', ';', '"', '\'', '<', '>', ' ', '\n']).map(|part| {
+        let (part, sign) = match part.char_indices().next_back() {
+            Some((end, '?' | '#' | '&' | ';' | '"' | '\'' | '<' | '>' | ' ' | '\n')) => part.split_at(end),
+            _ => (part, ""),
+        };
+        match part.split_once('=') {
+            Some((name, value)) if SECRET_MEMBERS.contains(&name) && !value.is_empty() => {
+                format!("{name}={REDACTED}{sign}")
+            }
+            _ => format!("{part}{sign}"),
+        }
+    });
+    parts.collect()
 }
 
 #[cfg(test)]
@@ -172,6 +166,16 @@ mod tests {
         assert_eq!(form, "grant_type=authorization_code&code=[redacted]&code_verifier=[redacted]&client_id=x");
         let url = redactor.url("http://127.0.0.1:1/callback?code=c-1&state=s#access_token=at-1");
         assert_eq!(url, "http://127.0.0.1:1/callback?code=[redacted]&state=s#access_token=[redacted]");
+    }
+
+    /// A page that leads back with a code, as some authorization servers answer at once.
+    #[test]
+    fn an_address_within_a_page_shows_no_code() {
+        let page = "<p>Found. Redirecting to http://127.0.0.1:1/cb?state=s&amp;code=c-1</p>";
+        let shown = Redactor::default().body(page.as_bytes());
+        assert_eq!(shown, "<p>Found. Redirecting to http://127.0.0.1:1/cb?state=s&amp;code=[redacted]</p>");
+        let json = Redactor::default().body(br#"{"next":"https://c.example/cb?code=c-1&state=s"}"#);
+        assert_eq!(json, r#"{"next":"https://c.example/cb?code=[redacted]&state=s"}"#);
     }
 
     #[test]

@@ -11,9 +11,14 @@ use crate::{Answer, Asked, Course, Ending, Fault, Tampering};
 pub const FAULTS: &[Fault] = &[
     Fault {
         name: "no-mcp",
-        wrong: "Neither initialize nor server/discover is known",
+        wrong: "What answers is an API that says yes to everything",
         found_by: "mcp-answers",
-        commit: || answers(&["initialize", "server/discover"], |asked| error(asked, 400, -32600, "Bad Request")),
+        commit: || {
+            answers(&["initialize", "server/discover"], |asked| match asked.json()["method"].as_str() {
+                Some("initialize") => of_result(asked, json!({"ok": true})),
+                _ => error(asked, 400, -32600, "Bad Request"),
+            })
+        },
         ..Fault::NONE
     },
     Fault {
@@ -275,11 +280,7 @@ pub const FAULTS: &[Fault] = &[
         name: "unknown-method-succeeds",
         wrong: "An unknown method is answered with an empty result",
         found_by: "rpc-unknown-method",
-        commit: || {
-            answers(&["doctor/no-such-method"], |asked| {
-                Answer::of_json(200, &json!({"jsonrpc": "2.0", "id": asked.json()["id"], "result": {}}))
-            })
-        },
+        commit: || answers(&["doctor/no-such-method"], |asked| of_result(asked, json!({}))),
         ..Fault::NONE
     },
     Fault {
@@ -321,6 +322,10 @@ fn is_made_up(id: &str) -> bool {
 fn error(asked: &Asked, status: u16, code: i64, message: &str) -> Answer {
     let id = asked.json()["id"].clone();
     Answer::of_json(status, &json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}}))
+}
+
+fn of_result(asked: &Asked, result: Value) -> Answer {
+    Answer::of_json(200, &json!({"jsonrpc": "2.0", "id": asked.json()["id"], "result": result}))
 }
 
 fn remove(object: &mut Value, member: &str) {

@@ -4,7 +4,7 @@ use bridgehead_outbound::{MaybeSentReason, SendError};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::revision::Greeted;
+use super::{revision::Greeted, session::is_lost};
 use crate::{
     Area, Check,
     rpc::{self, Dialect, Line, METHOD, Reply, VERSION},
@@ -172,6 +172,7 @@ async fn version_headers(visit: &mut Visit<'_>, line: &Line, old: &Dialect) {
     request.headers.remove(VERSION);
     match rpc::hear(visit, request).await {
         Ok(reply) if reply.status().is_success() => visit.passed(&VERSION_HEADER_MISSING, None),
+        Ok(reply) if is_lost(&reply) => visit.skipped(&VERSION_HEADER_MISSING, "no session lasts"),
         Ok(reply) => {
             let seen = format!("Without MCP-Protocol-Version the answer is {}.", reply.words());
             visit.warning(&VERSION_HEADER_MISSING, seen, [reply.exchange()]);

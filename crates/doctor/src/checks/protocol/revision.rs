@@ -121,9 +121,14 @@ pub(super) async fn examine(visit: &mut Visit<'_>, line: &Line) -> Option<Greete
     let discovered = discover(visit, line).await;
     let first = greet(visit, line, OLD[0]).await;
     let result = first.as_ref().ok().and_then(Reply::result);
+    // Something else may answer everything with a success.
+    let result = result.filter(|result| result.get("protocolVersion").is_some_and(Value::is_string));
     let modern = discovered.is_some();
     if result.is_none() && !modern {
         let (seen, exchange) = match &first {
+            Ok(reply) if reply.result().is_some() => {
+                ("The result of initialize has no protocolVersion.".to_owned(), reply.exchange())
+            }
             Ok(reply) => (format!("initialize is answered with {}.", reply.words()), reply.exchange()),
             Err(none) => (format!("initialize is not answered: {}.", none.error), none.exchange),
         };

@@ -129,7 +129,8 @@ async fn affinity(visit: &mut Visit<'_>, line: &Line, dialect: &Dialect) -> bool
     lost.is_empty()
 }
 
-fn is_lost(reply: &Reply) -> bool {
+/// Whether the server says that it does not know the session.
+pub(super) fn is_lost(reply: &Reply) -> bool {
     let text = reply.error().and_then(|error| error.get("message")).and_then(Value::as_str).unwrap_or_default();
     let about_sessions = text.to_ascii_lowercase().contains("session");
     reply.status() == StatusCode::NOT_FOUND && reply.code() != Some(-32601)

@@ -259,13 +259,16 @@ const fn is_nothing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 404 | 405 | 410 | 501)
 }
 
-/// Whether a page comes in the place of an answer. That of a 401 is never read: its head says what to do.
+/// Whether a page comes in the place of an answer. That of a 401 is never read: its head says what to do. A line
+/// of text that a framework calls `text/html` is none.
 pub(super) fn is_page(answer: &Answer) -> bool {
-    answer.received.status != StatusCode::UNAUTHORIZED
-        && answer
-            .received
-            .media_type()
-            .is_some_and(|media_type| matches!(&*media_type, "text/html" | "application/xhtml+xml"))
+    let is_html = answer.received.media_type().is_some_and(|media_type| is_html(&media_type));
+    let begins = answer.received.body.trim_ascii_start().starts_with(b"<");
+    answer.received.status != StatusCode::UNAUTHORIZED && is_html && begins
+}
+
+fn is_html(media_type: &str) -> bool {
+    matches!(media_type, "text/html" | "application/xhtml+xml")
 }
 
 fn is_endpoint(answer: &Answer) -> bool {
@@ -318,6 +321,9 @@ fn lets_keep(directive: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bridgehead_outbound::{Bytes, Received};
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -328,5 +334,21 @@ mod tests {
         for directive in ["no-store", "private", "max-age=60", "s-maxage=0", "s-maxage", ""] {
             assert!(!lets_keep(directive), "{directive}");
         }
+    }
+
+    #[test]
+    fn a_page_is_told_from_a_line_of_text() {
+        let answer = |status, media_type: &'static str, body: &'static str| {
+            let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))]);
+            let url = "https://mcp.example/mcp".parse().unwrap();
+            let status = StatusCode::from_u16(status).unwrap();
+            let received = Received { status, headers, url, body: Bytes::from_static(body.as_bytes()), cut: false };
+            Answer { received, took: Duration::ZERO, exchange: 0 }
+        };
+        assert!(is_page(&answer(200, "text/html; charset=utf-8", "\n<!doctype html>")));
+        assert!(is_page(&answer(403, "text/html", "<html>Just a moment</html>")));
+        assert!(!is_page(&answer(401, "text/html", "<html>Unauthorized</html>")), "its head says what to do");
+        assert!(!is_page(&answer(400, "text/html", "Invalid or missing session ID")));
+        assert!(!is_page(&answer(400, "application/xml", "<error/>")));
     }
 }

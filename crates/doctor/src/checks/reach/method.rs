@@ -144,7 +144,7 @@ async fn get(visit: &mut Visit<'_>, endpoint: &Url) {
         );
     } else if status == StatusCode::NOT_FOUND || status.is_server_error() || status.is_redirection() {
         visit.failed(&HTTP_GET, format!("GET is answered with {shown}."), [answer.exchange]);
-    } else if is_page(&answer) || (status.is_success() && !is_stream) {
+    } else if status.is_success() && !is_stream {
         let media_type = media_type.unwrap_or_else(|| "no media type".to_owned());
         visit.failed(&HTTP_GET, format!("GET is answered with {shown} and {media_type}."), [answer.exchange]);
     } else {

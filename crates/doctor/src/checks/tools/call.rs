@@ -12,7 +12,7 @@ use crate::{
     Area, Check,
     checks::protocol::Spoken,
     rpc::{self, Reply},
-    visit::Visit,
+    visit::{NoAnswer, Visit},
 };
 
 /// How long platforms wait for a tool.
@@ -90,11 +90,8 @@ pub(super) async fn examine(visit: &mut Visit<'_>, spoken: &Spoken, tools: &[Val
         skip(visit, "no tool is marked as read-only and can be called with arguments that are known");
         return;
     };
-    let message = rpc::request("tools/call", json!({"name": name(tool), "arguments": arguments}));
-    let mut request = spoken.line.request(&spoken.dialect, message);
-    request.timeout = Some(PATIENCE);
     let tool_name = rpc::short(name(tool));
-    let reply = match rpc::hear(visit, request).await {
+    let reply = match call(visit, spoken, name(tool), arguments).await {
         Ok(reply) => reply,
         Err(none) => {
             let late = matches!(&none.error, SendError::MaybeSent(lost) if lost.reason == MaybeSentReason::TimedOut);
@@ -123,6 +120,19 @@ pub(super) async fn examine(visit: &mut Visit<'_>, spoken: &Spoken, tools: &[Val
     }
     visit.passed(&TOOL_CALL, tool_name);
     succeeded(visit, tool, result, &reply);
+}
+
+/// Calls, and waits as long as platforms do.
+pub(super) async fn call(
+    visit: &mut Visit<'_>,
+    spoken: &Spoken,
+    tool: &str,
+    arguments: Map<String, Value>,
+) -> Result<Reply, NoAnswer> {
+    let message = rpc::request("tools/call", json!({"name": tool, "arguments": arguments}));
+    let mut request = spoken.line.request(&spoken.dialect, message);
+    request.timeout = Some(PATIENCE);
+    rpc::hear(visit, request).await
 }
 
 fn skip(visit: &mut Visit<'_>, reason: &str) {

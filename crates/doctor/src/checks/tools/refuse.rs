@@ -1,9 +1,9 @@
 //! Calls that must fail: a tool that does not exist, and one that only reads without what it requires.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::{
-    call::{TOOL_ERROR_FLAG, is_failure, looks_like_a_failure, only_reads, text},
+    call::{TOOL_ERROR_FLAG, call, is_failure, looks_like_a_failure, only_reads, text},
     list::name,
 };
 use crate::{
@@ -65,8 +65,7 @@ fn requires_anything(tool: &Value) -> bool {
 }
 
 async fn unknown(visit: &mut Visit<'_>, spoken: &Spoken) {
-    let message = rpc::request("tools/call", json!({"name": NO_SUCH, "arguments": {}}));
-    match spoken.line.say(visit, &spoken.dialect, message).await {
+    match call(visit, spoken, NO_SUCH, Map::new()).await {
         Ok(reply) => {
             if fails_as_a_call(&reply) {
                 visit.passed(&TOOL_UNKNOWN, reply.words());
@@ -85,8 +84,7 @@ fn fails_as_a_call(reply: &Reply) -> bool {
 }
 
 async fn arguments(visit: &mut Visit<'_>, spoken: &Spoken, tool: &Value) {
-    let message = rpc::request("tools/call", json!({"name": name(tool), "arguments": {}}));
-    let reply = match spoken.line.say(visit, &spoken.dialect, message).await {
+    let reply = match call(visit, spoken, name(tool), Map::new()).await {
         Ok(reply) => reply,
         Err(none) => {
             visit.failed(&TOOL_ARGUMENTS, format!("No answer: {}.", none.error), [none.exchange]);
@@ -144,6 +142,8 @@ fn inside(json: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
