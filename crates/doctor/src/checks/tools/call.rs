@@ -279,6 +279,16 @@ mod tests {
         assert_eq!(known, Some(json!({"id": "a"})));
     }
 
+    /// A server that means harm gives a schema that refers to itself without end.
+    #[test]
+    fn schemas_that_refer_to_themselves_do_no_harm() {
+        let turns = json!({"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}});
+        for schema in [json!({"$ref": "#"}), json!({"$ref": "#/$defs/a", "$defs": turns})] {
+            let compiled = schema.as_object().and_then(|schema| Schema::compile(schema).ok());
+            assert!(compiled.is_none_or(|compiled| compiled.faults(&json!({"rows": []})).len() < 100), "{schema}");
+        }
+    }
+
     /// D4: data that speaks of errors is data.
     #[test]
     fn data_about_errors_is_no_failure() {
