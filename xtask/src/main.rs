@@ -18,6 +18,7 @@ mod generate;
 mod image;
 mod layers;
 mod limits;
+mod model;
 mod paths;
 mod process;
 mod serving;
@@ -46,6 +47,7 @@ usage: cargo xtask COMMAND
                        nothing writable but the volume; --short: the development binary (Linux, as root)
   crash [--seed NUMBER] [--calls NUMBER]
                        kills servers in the middle of calls with effects, and counts what became of each
+  model [FAULTS]       every order of events of two callers with one idempotency key, with 2 faults or as many as are named
   footprint [PROGRAM]  size, start and memory of the program that the image has, or of another
   deny                 licences, banned crates and where crates come from
   advisories           known faults in the crates we use; exit code 3 when the list of them cannot be had
@@ -77,6 +79,8 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["image"] => image::full(&workspace),
         ["image", "--short"] => image::short(&workspace),
         ["crash", arguments @ ..] => crash::run(&workspace, arguments),
+        ["model"] => model::run(&workspace, "2"),
+        ["model", faults] => model::run(&workspace, faults),
         ["footprint"] => footprint::run(&workspace, None),
         ["footprint", program] => footprint::run(&workspace, Some(program)),
         ["deny"] => deny::run(&workspace),
