@@ -20,6 +20,7 @@ mod guide;
 mod image;
 mod layers;
 mod limits;
+mod model;
 mod paths;
 mod process;
 mod serving;
@@ -55,6 +56,7 @@ usage: cargo xtask COMMAND
   crash [--seed NUMBER] [--calls NUMBER]
                        kills servers in the middle of calls with effects, and counts what became of each
   doctor [NAME]        looks at servers that nobody here wrote, all or one, and prints what it finds
+  model [FAULTS]       every order of events of two callers with one idempotency key, with 2 faults or as many as are named
   footprint [PROGRAM]  size, start and memory of the program that the image has, or of another
   deny                 licences, banned crates and where crates come from
   advisories           known faults in the crates we use; exit code 3 when the list of them cannot be had
@@ -92,6 +94,8 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["crash", arguments @ ..] => crash::run(&workspace, arguments),
         ["doctor"] => doctor::run(&workspace, None),
         ["doctor", name] => doctor::run(&workspace, Some(name)),
+        ["model"] => model::run(&workspace, "2"),
+        ["model", faults] => model::run(&workspace, faults),
         ["footprint"] => footprint::run(&workspace, None),
         ["footprint", program] => footprint::run(&workspace, Some(program)),
         ["deny"] => deny::run(&workspace),

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test there is, installing and starting what it needs. Only the first run from a fresh
 //! clone (`cargo xtask first-run`) and the image as it is shipped (`cargo xtask image`) are left out, since they compile
-//! everything once more, and the long crash test (`cargo xtask crash`); their short forms are here.
+//! everything once more, the long crash test (`cargo xtask crash`) and the model with two faults (`cargo xtask model`); their
+//! short forms are here.
 
 use std::path::PathBuf;
 

@@ -189,7 +189,10 @@ request = {{ method = \"POST\", url = \"http://erp.internal/change\" }}
     let (code, said) = check(&config);
     assert_eq!(code, Some(1), "{said}");
     let at = said.lines().find(|line| line.contains("sources.web.tools.mine: ")).unwrap_or_default();
-    assert!(at.contains("its answers depend on who calls") && said.contains("`cache.shared` would give them"), "{said}");
+    assert!(
+        at.contains("its answers depend on who calls") && said.contains("`cache.shared` would give them"),
+        "{said}"
+    );
     let (code, said) = check(&config.replace(", shared = true", ""));
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("policy.\"web.change\".cache: no tool that only reads"), "{said}");

@@ -63,7 +63,11 @@ url = \"sqlite:bridgehead.db\"
 
 /// A server in front of which this provider stands.
 async fn in_front_of(issuer: &str) -> TestServer {
-    let server = TestServer::with(&config(issuer)).file("warehouse.sql", WAREHOUSE_TABLES).start().await;
+    served(&config(issuer)).await
+}
+
+async fn served(config: &str) -> TestServer {
+    let server = TestServer::with(config).file("warehouse.sql", WAREHOUSE_TABLES).start().await;
     idp::to_the_present(&server.clock);
     server
 }
@@ -71,9 +75,13 @@ async fn in_front_of(issuer: &str) -> TestServer {
 /// The same, registered at `oidc-provider` as the card says.
 async fn registered_at(idp: &Idp) -> TestServer {
     let server = in_front_of(&idp.issuer).await;
+    register(idp, &server).await;
+    server
+}
+
+async fn register(idp: &Idp, server: &TestServer) {
     let after = json!({"post_logout_redirect_uris": [format!("{}/login?signed-out", server.origin)]});
     idp.client("bridgehead", SECRET, &[format!("{}/oauth/callback", server.origin)], after).await;
-    server
 }
 
 async fn connects_follows_the_groups_and_ends(script: Script) {
@@ -185,9 +193,8 @@ parameters.who = { type = \"string\", from = \"caller.subject\" }
     let idp = Idp::start(&people()).await;
     idp.person("alice", json!({"team": "north"})).await;
     let config = config(&idp.issuer).replace("[auth.oauth.login]\n", "[auth.oauth.login]\nclaims = [\"team\"]\n");
-    let server = TestServer::with(&(config + STATEMENT)).file("warehouse.sql", WAREHOUSE_TABLES).start().await;
-    idp::to_the_present(&server.clock);
-    idp.client("bridgehead", SECRET, &[format!("{}/oauth/callback", server.origin)], json!({})).await;
+    let server = served(&(config + STATEMENT)).await;
+    register(&idp, &server).await;
     let browser = Browser::start(&[]).await;
     let mut client = Client::start(Script::TypescriptV1, &server.url, &json!({}), &browser, ALICE);
     let said = client.call("of_my_team", json!({}), true).await;
@@ -205,9 +212,9 @@ parameters.who = { type = \"string\", from = \"caller.subject\" }
     idp.person("alice", json!({"team": null})).await;
     server.clock.advance(LATER);
     client.later(LATER.as_secs());
-    client.call("find_stock", json!({"sku": "A-1"}), false).await;
-    let token = client.call("find_stock", json!({"sku": "A-1"}), false).await["token"].as_str().unwrap().to_owned();
-    let (status, _, refused) = teammates::call(&server, &token, "of_my_team", json!({})).await;
+    let said = client.call("find_stock", json!({"sku": "A-1"}), false).await;
+    let token = said["token"].as_str().unwrap();
+    let (status, _, refused) = teammates::call(&server, token, "of_my_team", json!({})).await;
     assert_eq!(
         (status, &refused["_meta"]["bridgehead/error"]["code"]),
         (200, &json!("caller_lacks_claim")),

@@ -94,23 +94,32 @@ struct Connected<'a> {
 }
 
 impl UpstreamCredentials {
-    /// The token after a renewal, which may be one that others wait for already.
+    /// The token after a renewal, which may be one that others wait for already. Who began that one may be
+    /// content with a token that is to end soon; whoever knows that it is not accepted begins another.
     pub(super) async fn renewed(&self, owner: Owner, reason: Reason) -> Result<CallerCredential, CallError> {
-        self.flight(owner, reason).await
+        loop {
+            let credential = self.flight(&owner, &reason).await?;
+            match &reason {
+                // A renewal for this reason never ends with it, so this was somebody else's, and is over.
+                Reason::NotAccepted(version) if credential.version() == version.as_str() => {}
+                _ => return Ok(credential),
+            }
+        }
     }
 
-    fn flight(&self, owner: Owner, reason: Reason) -> Flight {
+    fn flight(&self, owner: &Owner, reason: &Reason) -> Flight {
         let mut flights = self.0.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = flights.get(&owner) {
+        if let Some(flight) = flights.get(owner) {
             return flight.clone();
         }
         let landing = Landing { inner: self.0.clone(), owner: owner.clone() };
+        let reason = reason.clone();
         let task = self.0.running.spawn(async move { landing.inner.renewal(&landing.owner, &reason).await });
         let flight = async move {
             task.await.unwrap_or_else(|error| Err(Fault::new("renewing a connection").with_cause(error).into()))
         };
         let flight = flight.boxed().shared();
-        flights.insert(owner, flight.clone());
+        flights.insert(owner.clone(), flight.clone());
         flight
     }
 }

@@ -89,6 +89,7 @@ impl Exchange {
             if answered.received.status == StatusCode::UNAUTHORIZED {
                 // What is left to say is the teammate's to mend, unless somebody was faster again.
                 self.renewed(&renewed, &answered, call).await?;
+                return Err(failure::renewed(&self.source).into());
             }
         }
         let Answered { received, redactor, freshness, is_good } = answered;

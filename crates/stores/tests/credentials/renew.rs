@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bridgehead_auth::credentials::Removal;
 use bridgehead_core::{CallerCredentials, CredentialLack};
-use futures_util::future::join_all;
+use futures_util::{future::join_all, poll};
 use serde_json::json;
 
 use crate::desk::{ALICE, BOB, Desk, LIFE, MINUTE, caller, required, token_of};
@@ -184,6 +184,31 @@ async fn a_token_that_is_not_accepted_is_renewed_once() {
     assert_eq!(token_of(&late), "access-2", "whoever comes late with the old one gets it as well");
     required(desk.credentials.not_accepted("crm", &alice, &late).await);
     assert_eq!(desk.tokens.times_asked(), 2);
+}
+
+/// Whoever comes with the news that a token is not accepted is not given the same one, which is good enough for
+/// others while it cannot be renewed.
+#[tokio::test]
+async fn a_token_that_is_not_accepted_does_not_come_back() {
+    let desk = Desk::new().await;
+    desk.connect(ALICE).await;
+    let alice = caller(ALICE);
+    let held = desk.credentials.credential("crm", &alice).await.unwrap();
+    desk.clock.advance(LIFE - MINUTE);
+    desk.tokens.shut(true);
+    desk.tokens.tell_nothing();
+    let mut ahead = desk.credentials.credential("crm", &alice);
+    assert!(poll!(&mut ahead).is_pending());
+    while desk.tokens.times_asked() < 2 {
+        assert!(poll!(&mut ahead).is_pending());
+        tokio::task::yield_now().await;
+    }
+    let mut news = desk.credentials.not_accepted("crm", &alice, &held);
+    assert!(poll!(&mut news).is_pending(), "it waits for what is under way");
+    desk.tokens.shut(false);
+    assert_eq!(token_of(&ahead.await.unwrap()), "access-1");
+    assert_eq!(token_of(&news.await.unwrap()), "access-3");
+    assert_eq!(desk.tokens.times_asked(), 3);
 }
 
 /// What they do while a renewal is under way counts.
