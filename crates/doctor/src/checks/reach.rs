@@ -39,6 +39,7 @@ pub const CHECKS: &[&Check] = &[
     &method::HTTP_TRAILING_SLASH,
     &method::HTTP_PLAIN,
     &method::HTTP_GET,
+    &method::HTTP_HEAD,
     &method::HTTP_LARGE_BODY,
     &browser::HTTP_PREFLIGHT,
     &browser::HTTP_ORIGIN,

@@ -1,7 +1,7 @@
 //! What the endpoint does with other spellings, other methods and larger messages than the first one.
 
 use bridgehead_outbound::{MaybeSentReason, Request, SendError};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use url::Url;
 
@@ -48,6 +48,18 @@ pub(super) const HTTP_GET: Check = Check {
            whether the proxy passes GET on for this path.",
 };
 
+/// HEAD.
+pub(super) const HTTP_HEAD: Check = Check {
+    id: "http-head",
+    area: Area::Reach,
+    title: "HEAD on the endpoint is answered",
+    why: "Monitors and load balancers ask by HEAD whether a server is there. One that opens a stream for it, says 404 or \
+          fails is reported as down while it works, or is taken out of service.",
+    standard: "RFC 9110 §9.3.2",
+    mend: "Answer HEAD on the endpoint at once, with 405 and Allow: POST where GET is answered so. A framework that \
+           gives HEAD to the handler of GET must not open the stream for it.",
+};
+
 /// Not small.
 pub(super) const HTTP_LARGE_BODY: Check = Check {
     id: "http-large-body",
@@ -64,7 +76,11 @@ pub(super) const HTTP_LARGE_BODY: Check = Check {
 pub(super) async fn examine(visit: &mut Visit<'_>, found: &Found) {
     trailing_slash(visit, found).await;
     plain(visit, &found.endpoint).await;
-    get(visit, &found.endpoint).await;
+    if get(visit, &found.endpoint).await {
+        head(visit, &found.endpoint).await;
+    } else {
+        visit.skipped(&HTTP_HEAD, "GET is not answered as it should be, and HEAD is the same without the content");
+    }
     large_body(visit, found).await;
 }
 
@@ -117,19 +133,14 @@ fn serves(answer: &Answer) -> bool {
     !is_page(answer) && (status.is_success() || status == StatusCode::UNAUTHORIZED)
 }
 
-async fn get(visit: &mut Visit<'_>, endpoint: &Url) {
-    let mut request = Request::get(endpoint.clone());
-    request.headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
-    for (name, value) in visit.target().headers.clone() {
-        if request.set_secret_header(name, &value).is_err() {
-            return;
-        }
-    }
+/// Whether nothing stands against it.
+async fn get(visit: &mut Visit<'_>, endpoint: &Url) -> bool {
+    let Some(request) = without_content(visit, Method::GET, endpoint) else { return true };
     let answer = match visit.head_of(request).await {
         Ok(answer) => answer,
         Err(NoAnswer { error, exchange }) => {
             visit.failed(&HTTP_GET, format!("GET has no answer: {error}."), [exchange]);
-            return;
+            return false;
         }
     };
     let status = answer.received.status;
@@ -142,14 +153,46 @@ async fn get(visit: &mut Visit<'_>, endpoint: &Url) {
             "GET is answered with 405, without the Allow header that belongs to it.",
             [answer.exchange],
         );
+        true
     } else if status == StatusCode::NOT_FOUND || status.is_server_error() || status.is_redirection() {
         visit.failed(&HTTP_GET, format!("GET is answered with {shown}."), [answer.exchange]);
+        false
     } else if status.is_success() && !is_stream {
         let media_type = media_type.unwrap_or_else(|| "no media type".to_owned());
         visit.failed(&HTTP_GET, format!("GET is answered with {shown} and {media_type}."), [answer.exchange]);
+        false
     } else {
         visit.passed(&HTTP_GET, if is_stream { "a stream".to_owned() } else { shown.to_string() });
+        true
     }
+}
+
+async fn head(visit: &mut Visit<'_>, endpoint: &Url) {
+    let Some(request) = without_content(visit, Method::HEAD, endpoint) else { return };
+    match visit.head_of(request).await {
+        Ok(answer) => {
+            let status = answer.received.status;
+            let shown = status.as_u16().to_string();
+            if status == StatusCode::NOT_FOUND || status.is_server_error() {
+                visit.warning(&HTTP_HEAD, format!("HEAD is answered with {shown}."), [answer.exchange]);
+            } else {
+                visit.passed(&HTTP_HEAD, shown);
+            }
+        }
+        Err(NoAnswer { error, exchange }) => {
+            visit.warning(&HTTP_HEAD, format!("HEAD has no answer: {error}."), [exchange]);
+        }
+    }
+}
+
+/// As a client asks that would listen for messages, with the credential; `None` where that cannot stand in a header.
+fn without_content(visit: &Visit<'_>, method: Method, endpoint: &Url) -> Option<Request> {
+    let mut request = Request::new(method, endpoint.clone());
+    request.headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+    for (name, value) in visit.target().headers.clone() {
+        request.set_secret_header(name, &value).ok()?;
+    }
+    Some(request)
 }
 
 async fn large_body(visit: &mut Visit<'_>, found: &Found) {

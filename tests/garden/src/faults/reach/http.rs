@@ -198,6 +198,27 @@ pub(super) const FAULTS: &[Fault] = &[
         ..Fault::NONE
     },
     Fault {
+        name: "head-hangs",
+        wrong: "HEAD on the endpoint opens the stream, and is never answered",
+        found_by: "http-head",
+        commit: || to_head(|| Course::Hang),
+        ..Fault::NONE
+    },
+    Fault {
+        name: "head-not-found",
+        wrong: "HEAD on the endpoint is a 404",
+        found_by: "http-head",
+        commit: || to_head(|| Course::Answer(Answer::new(404, "text/plain", ""))),
+        ..Fault::NONE
+    },
+    Fault {
+        name: "head-fails",
+        wrong: "HEAD on the endpoint is an error of the server",
+        found_by: "http-head",
+        commit: || to_head(|| Course::Answer(Answer::new(500, "text/plain", ""))),
+        ..Fault::NONE
+    },
+    Fault {
         name: "large-refused",
         wrong: "A proxy takes no body of more than 64 KiB",
         found_by: "http-large-body",
@@ -292,6 +313,12 @@ fn at_endpoint(answer: fn(&Asked) -> Option<Answer>) -> Tampering {
 fn to_get(course: fn() -> Course) -> Tampering {
     Tampering::none().arriving(move |asked| {
         if asked.method == Method::GET && asked.is_for_endpoint() { course() } else { Course::Usual }
+    })
+}
+
+fn to_head(course: fn() -> Course) -> Tampering {
+    Tampering::none().arriving(move |asked| {
+        if asked.method == Method::HEAD && asked.is_for_endpoint() { course() } else { Course::Usual }
     })
 }
 
