@@ -164,10 +164,10 @@ fn scripts_read_of_every_check_why_it_matters() {
 }
 
 fn environment() -> FixedEnvironment {
-    let environment = FixedEnvironment { directory: PathBuf::from("/work"), ..FixedEnvironment::default() };
+    let environment = FixedEnvironment { directory: PathBuf::from("/home/alice"), ..FixedEnvironment::default() };
     environment
-        .with_file("/work/key.txt", "bhk_from_a_file\n".to_owned())
-        .with_file("/work/two.txt", "a\nb\n".to_owned())
+        .with_file("/home/alice/key.txt", "bhk_from_a_file\n".to_owned())
+        .with_file("/home/alice/two.txt", "a\nb\n".to_owned())
 }
 
 fn credential(key: Option<&str>, headers: &[&str]) -> Result<Vec<(String, String)>, String> {
