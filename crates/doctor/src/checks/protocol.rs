@@ -45,6 +45,8 @@ pub struct Spoken {
     pub revision: &'static str,
     /// Whether it says that it has tools.
     pub declares_tools: bool,
+    /// Whether clients of a revision with a handshake are served as well.
+    pub serves_older: bool,
     pub(crate) line: Line,
     pub(crate) dialect: Dialect,
 }
@@ -70,10 +72,11 @@ pub async fn examine(visit: &mut Visit<'_>, reached: &Reached, access: &Access) 
     let dialect = greeted.newest();
     // A server that loses sessions would fail all that follows, unless it can do without.
     let goes_on = (lasts || dialect.session.is_none()) && message::examine(visit, &line, &greeted).await;
+    let serves_older = greeted.old.is_some();
     if let Some(old) = greeted.old.filter(|_| greeted.modern || !goes_on) {
         // Whether that works was looked at.
         let _ = line.end(visit, &old).await;
     }
     let declares_tools = greeted.declares_tools;
-    goes_on.then(|| Spoken { revision: dialect.revision, declares_tools, line, dialect })
+    goes_on.then(|| Spoken { revision: dialect.revision, declares_tools, serves_older, line, dialect })
 }

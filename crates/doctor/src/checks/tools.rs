@@ -42,7 +42,7 @@ pub const CHECKS: &[&Check] = &[
 /// Looks, and ends the session.
 pub async fn examine(visit: &mut Visit<'_>, _reached: &Reached, _access: &Access, spoken: &Spoken) {
     if let Some(listed) = list::examine(visit, spoken).await {
-        let contradicted = quality::examine(visit, &listed);
+        let contradicted = quality::examine(visit, spoken, &listed);
         // A tool that says it reads and is named as if it wrote is not tried.
         let tools = listed.tools.iter().filter(|tool| !contradicted.iter().any(|name| name == list::name(tool)));
         let tools: Vec<_> = tools.cloned().collect();

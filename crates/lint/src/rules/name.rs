@@ -40,9 +40,9 @@ pub(super) const CHARACTERS: Rule = Rule {
     id: "name-characters",
     severity: Severity::Error,
     title: "A name has no characters but A-Z, a-z, 0-9, _ and -.",
-    why: "The APIs of Anthropic and OpenAI accept names of `^[a-zA-Z0-9_-]{1,64}$` and refuse the whole request, with \
-          all its tools, for one other name. MCP admits a dot as well (2025-11-25, Server Features / Tools, Tool \
-          Names); clients replace it, each in its own way.",
+    why: "The APIs of Anthropic and OpenAI accept no other characters and refuse the whole request, with all its tools, \
+          for one such name. MCP admits a dot as well (2025-11-25, Tools, Tool Names); clients replace it, each in its \
+          own way.",
     bad: Example::Tools(
         r#"{"name": "orders.find", "description": "Finds the orders of one customer, the newest first.", "inputSchema": {"type": "object"}}"#,
     ),
@@ -66,8 +66,8 @@ pub(super) const LENGTH: Rule = Rule {
     id: "name-length",
     severity: Severity::Error,
     title: "A name has at most 64 characters, its prefix included.",
-    why: "Model APIs refuse longer ones, and with them the whole request. Clients put the server's name in front, so \
-          shorter is safer still.",
+    why: "OpenAI's API and claude.ai refuse longer ones, and with them the whole request; Anthropic's API and MCP admit \
+          128. Clients put the server's name in front, so shorter is safer still.",
     bad: Example::Tools(
         r#"{"name": "warehouse_management_inventory_adjustments_create_inventory_adjustment", "description": "Corrects the units of one article at one location.", "inputSchema": {"type": "object"}}"#,
     ),

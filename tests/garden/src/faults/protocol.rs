@@ -66,6 +66,21 @@ pub const FAULTS: &[Fault] = &[
         ..Fault::NONE
     },
     Fault {
+        name: "initialize-gone",
+        wrong: "Only 2026-07-28 is spoken; an output schema that it admits is no second fault",
+        found_by: "revision-negotiation",
+        commit: || {
+            answers(&["initialize"], |asked| error(asked, 400, -32601, "Method not found")).leaving(|asked, answer| {
+                if asked.is_rpc("tools/list") && answer.json()["result"].is_object() {
+                    answer.change_json(|message| {
+                        message["result"]["tools"][1]["outputSchema"] = json!({"type": "array"});
+                    });
+                }
+            })
+        },
+        ..Fault::NONE
+    },
+    Fault {
         name: "initialize-refuses-newer",
         wrong: "initialize refuses a revision that it does not know",
         found_by: "revision-unknown",

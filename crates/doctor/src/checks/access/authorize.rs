@@ -76,7 +76,7 @@ pub(super) const AUTHORIZE_FRAMING: Check = Check {
     area: Area::Access,
     title: "Sign-in and consent cannot be framed",
     why: "In a stranger's frame a teammate can be made to press Allow without seeing it.",
-    standard: "RFC 9700 §4.16, CSP Level 3 §6.4.2",
+    standard: "RFC 9700 §4.16, CSP Level 3, \"frame-ancestors\"",
     mend: "Send Content-Security-Policy: frame-ancestors 'none' (or X-Frame-Options: DENY) with every page of sign-in \
            and consent.",
 };
@@ -88,7 +88,7 @@ pub(super) const AUTHORIZE_COOKIES: Check = Check {
     title: "Cookies of the sign-in are Secure, HttpOnly and SameSite",
     why: "A cookie without them can be read by scripts, sent over plain http, or used by other sites in a teammate's \
           name.",
-    standard: "RFC 6265 §4.1.2.5, §4.1.2.6, RFC 9700 §4.7",
+    standard: "RFC 6265 §4.1.2.5, §4.1.2.6, RFC 6265bis (draft) §4.1.2.7",
     mend: "Set Secure, HttpOnly and SameSite=Lax (or Strict) on every cookie of the sign-in.",
 };
 
@@ -98,7 +98,7 @@ pub(super) const AUTHORIZE_METADATA_DOCUMENT: Check = Check {
     area: Area::Access,
     title: "A client whose metadata document cannot be had gets no redirect",
     why: "The document is what says which redirect URIs are the client's. Without it any address would get the code.",
-    standard: "OAuth Client ID Metadata Document (draft) §4.1, §6",
+    standard: "OAuth Client ID Metadata Document (draft), \"Metadata Discovery Errors\"",
     mend: "Fetch the document before anything is shown, and show an error page where it cannot be fetched.",
 };
 

@@ -87,7 +87,7 @@ pub(super) const TOKEN_AUDIENCE: Check = Check {
           other way round.",
     standard: "RFC 8707 §2, RFC 9068 §3, MCP 2025-11-25, Authorization, \"Token Audience Binding and Validation\"",
     mend: "Let the authorization server put the `resource` of the request into `aud`, and the endpoint refuse every \
-           other one.",
+           other one. An identifier that stands for the endpoint does as well, where the endpoint checks it.",
 };
 
 /// Looked at by whom.

@@ -62,8 +62,8 @@ pub(super) const CHALLENGE_METADATA_ORIGIN: Check = Check {
     id: "challenge-metadata-origin",
     area: Area::Access,
     title: "The metadata that the challenge names is on the endpoint's own origin",
-    why: "Clients do not let another host speak for the endpoint, so that nobody can lead them to a foreign login.",
-    standard: "RFC 9728 §3, §7.3",
+    why: "Strict clients do not let another host speak for the endpoint, so that nobody can lead them to a foreign login.",
+    standard: "RFC 9728 §3.3, §7.3",
     mend: "Name the metadata under the same scheme, host and port as the endpoint that teammates type in.",
 };
 

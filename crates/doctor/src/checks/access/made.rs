@@ -19,7 +19,7 @@ pub(super) const REVOCATION_ACCESS: Check = Check {
     title: "A revoked access token is refused at once",
     why: "Somebody who cuts a connection off expects it to be cut off. A token that goes on working until it expires is \
           in whoever's hands it is.",
-    standard: "RFC 7009 §2, RFC 6750 §3.1",
+    standard: "RFC 7009 §2.1, RFC 6750 §3.1",
     mend: "Look tokens up for each call, or keep the list of those that were revoked where the endpoint sees it; else \
            let access tokens live for minutes.",
 };

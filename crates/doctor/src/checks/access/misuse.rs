@@ -73,7 +73,7 @@ pub(super) const REFRESH_REUSE: Check = Check {
     area: Area::Access,
     title: "A refresh token is refused after its successor was used",
     why: "That is how theft is noticed: of thief and owner one comes second.",
-    standard: "RFC 9700 §4.14.2, OAuth 2.1 (draft) §4.3.1",
+    standard: "RFC 9700 §4.14.2, OAuth 2.1 (draft) §4.3",
     mend: "Refuse a refresh token whose successor was used, and revoke the whole grant.",
 };
 

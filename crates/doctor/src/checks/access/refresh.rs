@@ -29,7 +29,7 @@ pub(super) const REFRESH_ROTATES: Check = Check {
     title: "A client without a secret gets a new refresh token each time",
     why: "A refresh token that never changes can be used by whoever copied it for as long as it lives, and nobody \
           notices.",
-    standard: "OAuth 2.1 (draft) §4.3.1, RFC 9700 §4.14.2, MCP 2025-11-25, Authorization, \"Token Theft\"",
+    standard: "OAuth 2.1 (draft) §4.3, RFC 9700 §4.14.2, MCP 2025-11-25, Authorization, \"Token Theft\"",
     mend: "Issue a new refresh token with every refresh, and refuse the old one once the new one was used.",
 };
 

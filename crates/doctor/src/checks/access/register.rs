@@ -83,7 +83,7 @@ pub(super) const REGISTRATION_REDIRECT_URIS: Check = Check {
     title: "Redirect URIs that endanger teammates are refused",
     why: "A code that is sent to javascript:, to plain http on the network, or behind a fragment can be read by others, \
           or runs a stranger's script on the authorization server's page.",
-    standard: "RFC 6749 §3.1.2, RFC 9700 §4.1.3, OAuth 2.1 (draft) §2.3.1",
+    standard: "RFC 6749 §3.1.2, RFC 9700 §2.6, OAuth 2.1 (draft) §2.3.1",
     mend: "Refuse with invalid_redirect_uri whatever is not https, a loopback address, or a known scheme of an \
            application, also when it stands among good ones; refuse fragments.",
 };

@@ -82,7 +82,7 @@ pub(super) const SCOPES_OFFLINE_ACCESS: Check = Check {
     title: "`offline_access` is no scope of the endpoint",
     why: "It is a wish to the authorization server, not a right at the endpoint. Some providers refuse a request that \
           has it beside the scopes of an API.",
-    standard: "MCP SEP-2207, \"Refresh Tokens\"",
+    standard: "MCP 2026-07-28, Authorization, \"Refresh Tokens\"",
     mend: "Remove offline_access from scopes_supported of the endpoint's metadata and from the challenge; leave it in \
            the metadata of the authorization server.",
 };

@@ -38,7 +38,7 @@ pub(super) const AS_METADATA_SAME: Check = Check {
     area: Area::Access,
     title: "The metadata of the authorization server is the same wherever it is found",
     why: "Which document a client reads depends on its make, so that it works for one teammate and not for another.",
-    standard: "RFC 8414 §5",
+    standard: "RFC 8414 §3, §5",
     mend: "Serve one document at all of its places. An old copy may be left in a cache or a static file.",
 };
 
@@ -128,7 +128,7 @@ pub(super) const AS_CIMD: Check = Check {
     title: "Client metadata documents are offered together with `none`",
     why: "Claude uses its metadata document only where client_id_metadata_document_supported is true and `none` is among \
           token_endpoint_auth_methods_supported; else it registers without a word.",
-    standard: "OAuth Client ID Metadata Document (draft) §5",
+    standard: "OAuth Client ID Metadata Document (draft), \"Authorization Server Metadata\"",
     mend: "Add none to token_endpoint_auth_methods_supported.",
 };
 

@@ -97,7 +97,7 @@ pub(super) const TOKEN_REFRESH_TOKEN: Check = Check {
     title: "A refresh token comes with the access token",
     why: "Without it the teammate has to sign in again whenever the access token expires; an agent that runs at night \
           stops there.",
-    standard: "RFC 6749 §1.5, MCP SEP-2207",
+    standard: "RFC 6749 §1.5, MCP 2026-07-28, Authorization, \"Refresh Tokens\"",
     mend: "Issue a refresh token to every client that registered the grant type refresh_token, whether or not it asks \
            for offline_access.",
 };

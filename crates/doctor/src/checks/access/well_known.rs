@@ -54,7 +54,7 @@ pub(super) const WELL_KNOWN_CORS: Check = Check {
     title: "Pages may read the metadata documents",
     why: "Clients that run in a browser, such as MCP Inspector, cannot read the documents and report a network error. \
           Platforms that call from their servers do not care.",
-    standard: "RFC 8414 §3.2, Fetch §3.2 (CORS)",
+    standard: "Fetch, \"CORS protocol\"",
     mend: "Answer with Access-Control-Allow-Origin: * on everything under /.well-known/. There is nothing secret.",
 };
 

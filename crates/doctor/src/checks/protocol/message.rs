@@ -39,7 +39,7 @@ pub(super) const METHOD_HEADER: Check = Check {
     title: "Mcp-Method and the method of the message must agree",
     why: "Proxies permit and count requests of 2026-07-28 by the header. Where the server takes another method in the \
           body, the way around them is open.",
-    standard: "MCP 2026-07-28, Transports, \"Standard Headers\"",
+    standard: "MCP 2026-07-28, Streamable HTTP, \"Standard Request Headers\", \"Server Validation\"",
     mend: "Answer a request whose Mcp-Method differs from its method with 400 and the error -32020.",
 };
 
@@ -124,7 +124,7 @@ pub(super) const RPC_ACCEPT: Check = Check {
     area: Area::Protocol,
     title: "A request without Accept is served, or refused as such",
     why: "Simple clients and health checks send no Accept header. A crash over it looks like a server that is down.",
-    standard: "RFC 9110 §12.5.1, MCP 2025-11-25, Transports",
+    standard: "RFC 9110 §12.5.1, MCP 2025-11-25, Transports, \"Sending Messages to the Server\"",
     mend: "Take a request without Accept as one that takes JSON and events, or answer with 406.",
 };
 

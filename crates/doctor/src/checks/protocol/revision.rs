@@ -33,7 +33,7 @@ pub(super) const REVISION_FALLBACK: Check = Check {
     title: "Whoever asks for 2026-07-28 first finds a way on",
     why: "New clients ask by server/discover first and fall back to initialize where the answer is an error of \
           JSON-RPC or a status 4xx. After silence, a status 5xx, or something that is no answer they give up.",
-    standard: "MCP 2026-07-28, Versioning, \"Backward Compatibility\"",
+    standard: "MCP 2026-07-28, Streamable HTTP, \"Backward Compatibility\"",
     mend: "Answer a method that the server does not know with the error -32601, or with 400 or 404; never let it crash.",
 };
 
@@ -67,7 +67,8 @@ pub(super) const REVISION_UNKNOWN: Check = Check {
     title: "A revision that nobody knows is answered with one that the server speaks",
     why: "The next revision will be asked for as soon as a platform updates. A server that refuses it, or says yes to \
           it without knowing it, breaks on that day.",
-    standard: "MCP 2025-11-25, Lifecycle, \"Version Negotiation\"; MCP 2026-07-28, Versioning",
+    standard: "MCP 2025-11-25, Lifecycle, \"Version Negotiation\"; MCP 2026-07-28, Versioning and \
+               Compatibility, \"Protocol Version Negotiation\"",
     mend: "Answer initialize with the newest revision that the server speaks, and a request of an unknown revision with \
            the error -32022 and the list of those it speaks.",
 };

@@ -24,7 +24,7 @@ pub(super) const HTTP_PREFLIGHT: Check = Check {
     why: "Browsers ask by OPTIONS, without a credential, before a page may call. A 401, or an answer that leaves a \
           header out, ends MCP Inspector and other clients in a browser with \"network error\". Platforms that call \
           from their servers do not ask.",
-    standard: "Fetch §3.2.2 (CORS protocol), §4.8 (CORS-preflight fetch)",
+    standard: "Fetch, \"CORS protocol\", \"CORS-preflight fetch\"",
     mend: "Answer OPTIONS on the endpoint before the credential is checked: 204 with Access-Control-Allow-Origin, \
            -Methods and -Headers (authorization, content-type, mcp-protocol-version, mcp-session-id); or 403 where \
            pages are not wanted.",

@@ -33,7 +33,7 @@ pub(super) const TLS_VERSION: Check = Check {
     area: Area::Reach,
     title: "TLS 1.2 or 1.3 is spoken",
     why: "Clients end a connection where only older versions, or none of their cipher suites, are offered.",
-    standard: "RFC 8996 §2, RFC 9325 §3.1.1",
+    standard: "RFC 8996 §4, §5, RFC 9325 §3.1.1",
     mend: "Switch TLS 1.2 and 1.3 on in the proxy, with its default cipher suites, or update it.",
 };
 

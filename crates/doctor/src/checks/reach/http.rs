@@ -70,7 +70,7 @@ pub(super) const HTTP_REDIRECT: Check = Check {
     title: "The endpoint answers itself, without a redirect",
     why: "After 301, 302 and 303 a client sends GET in the place of POST, and to another origin it drops the \
           Authorization header. Many platforms follow no redirect at all.",
-    standard: "RFC 9110 §15.4, Fetch §4.4 (HTTP-redirect fetch)",
+    standard: "RFC 9110 §15.4, Fetch, \"HTTP-redirect fetch\"",
     mend: "Enter the URL that the redirect leads to, or let the server answer at both. A redirect to http:// shows that \
            the server does not know it stands behind TLS: let it take X-Forwarded-Proto from its proxy.",
 };

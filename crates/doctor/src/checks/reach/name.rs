@@ -44,7 +44,7 @@ pub(super) const DNS_IPV4: Check = Check {
     area: Area::Reach,
     title: "The name has an IPv4 address",
     why: "Many clouds call out by IPv4 alone. To them a server with nothing but IPv6 does not exist.",
-    standard: "RFC 7381 §2.2",
+    standard: "none: what clouds call out by",
     mend: "Add an A record: of the host, or of a proxy in front that takes IPv4.",
 };
 

@@ -67,7 +67,7 @@ pub(super) const TOOLS_STABLE: Check = Check {
     title: "The list is the same when it is asked for again",
     why: "Platforms keep what a person has approved by the tool's name and description, and models read a list from \
           the cache only where not a byte has changed. A list that changes by itself loses both.",
-    standard: "MCP 2025-11-25, Tools, \"Listing Tools\"",
+    standard: "MCP 2026-07-28, Tools, \"Capabilities\"",
     mend: "Keep the order of tools and of their members fixed, leave times and random values out, and let all replicas \
            run the same version.",
 };

@@ -7,7 +7,7 @@ use bridgehead_lint::{Finding, Grade, Severity, Subject, lint};
 use serde_json::Value;
 
 use super::list::{Listed, name};
-use crate::{Area, Check, rpc, visit::Visit};
+use crate::{Area, Check, checks::protocol::Spoken, rpc, visit::Visit};
 
 /// How many findings are told in a report; the rest is counted.
 const TOLD: usize = 5;
@@ -27,7 +27,8 @@ pub(super) const TOOLS_NAMES: Check = Check {
     id: "tools-names",
     area: Area::Tools,
     title: "Names of tools are such that model APIs take them",
-    why: "A name with a dot, a space or more than 64 characters is refused by the model API, often with the whole list.",
+    why: "A name with a dot or a space is refused by model APIs, one of more than 64 characters by some of them and by \
+          claude.ai, often with the whole list.",
     standard: "MCP 2025-11-25, Tools, \"Tool Names\"; narrower: what model APIs take",
     mend: "Use 1 to 64 of the characters A-Z, a-z, 0-9, _ and -.",
 };
@@ -39,7 +40,7 @@ pub(super) const TOOLS_INPUT_SCHEMA: Check = Check {
     title: "Each input schema is an object at its root",
     why: "MCP and all model APIs want \"type\": \"object\" there; a combination (oneOf, anyOf, allOf) is refused by some \
           with the whole list.",
-    standard: "MCP 2025-11-25, Tools, \"Tool\"",
+    standard: "MCP 2025-11-25, Schema, \"Tool\"",
     mend: "Give inputSchema \"type\": \"object\" and properties, and move alternatives into the properties.",
 };
 
@@ -60,7 +61,7 @@ pub(super) const TOOLS_SCHEMAS_VALID: Check = Check {
     title: "Schemas are valid and stand alone",
     why: "Nobody fetches what a $ref elsewhere points to. A schema that cannot be compiled fails the tool, and in some \
           clients the list.",
-    standard: "JSON Schema 2020-12; MCP 2025-11-25, Tools",
+    standard: "JSON Schema 2020-12; MCP 2025-11-25, Overview, \"JSON Schema Usage\"",
     mend: "Put what is referred to below $defs of the same schema, and say of each list what its elements are.",
 };
 
@@ -69,8 +70,9 @@ pub(super) const TOOLS_OUTPUT_SCHEMA: Check = Check {
     id: "tools-output-schema",
     area: Area::Tools,
     title: "Each output schema is an object at its root",
-    why: "SDKs check the list against their own schema and refuse all of it for one outputSchema of another type.",
-    standard: "MCP 2025-11-25, Tools, \"Output Schema\"",
+    why: "SDKs of the revisions up to 2025-11-25 check the list against their own schema and refuse all of it for one \
+          outputSchema of another type.",
+    standard: "MCP 2025-11-25, Schema, \"Tool\"; MCP 2026-07-28 admits any type",
     mend: "Wrap a list or a plain value in an object, in the schema and in structuredContent.",
 };
 
@@ -91,7 +93,7 @@ pub(super) const TOOLS_TEXTS: Check = Check {
     title: "No text gives orders, hides something or holds a secret",
     why: "Texts of tools are read by the model. Orders and hidden characters in them are how tools are poisoned; \
           platforms that look for them refuse the server.",
-    standard: "MCP 2025-11-25, Tools, \"Security Considerations\"",
+    standard: "MCP 2025-11-25, Specification, \"Key Principles\" (Tool Safety)",
     mend: "Describe the tool and nothing else; take out secrets, and characters that nobody sees.",
 };
 
@@ -154,9 +156,9 @@ const SIZES: [&str; 3] = ["catalog-tokens", "catalog-tools", "tool-tokens"];
 type Named<'a> = (&'a str, &'a Finding);
 
 /// Looks; the names of tools that do not do what they say.
-pub(super) fn examine(visit: &mut Visit<'_>, listed: &Listed) -> Vec<String> {
+pub(super) fn examine(visit: &mut Visit<'_>, spoken: &Spoken, listed: &Listed) -> Vec<String> {
     unique(visit, listed);
-    roots(visit, listed);
+    roots(visit, spoken, listed);
     hints(visit, listed);
     let subjects: Vec<_> = listed.tools.iter().filter_map(|tool| Subject::from_wire(tool).ok()).collect();
     let report = lint(&subjects);
@@ -206,7 +208,7 @@ fn unique(visit: &mut Visit<'_>, listed: &Listed) {
 }
 
 /// What the rules take as not there, since they judge what is.
-fn roots(visit: &mut Visit<'_>, listed: &Listed) {
+fn roots(visit: &mut Visit<'_>, spoken: &Spoken, listed: &Listed) {
     let no_input = listed.tools.iter().filter(|tool| !tool.get("inputSchema").is_some_and(Value::is_object));
     let no_input: Vec<_> = no_input.take(TOLD).map(|tool| rpc::short(name(tool))).collect();
     if !no_input.is_empty() {
@@ -218,6 +220,8 @@ fn roots(visit: &mut Visit<'_>, listed: &Listed) {
     let odd: Vec<_> = odd.take(TOLD).map(|tool| rpc::short(name(tool))).collect();
     if odd.is_empty() {
         visit.passed(&TOOLS_OUTPUT_SCHEMA, None);
+    } else if !spoken.serves_older {
+        visit.passed(&TOOLS_OUTPUT_SCHEMA, format!("another type, as {} admits: {}", spoken.revision, odd.join(", ")));
     } else {
         let seen = format!("The root of outputSchema is not of the type object: {}.", odd.join(", "));
         visit.failed(&TOOLS_OUTPUT_SCHEMA, seen, listed.exchanges.clone());
