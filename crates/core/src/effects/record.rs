@@ -111,6 +111,13 @@ impl EffectRecord {
         }
     }
 
+    /// Whether it is that of an idempotency key. Without one it is there for a handle alone, and the source was
+    /// told nothing of it.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
+        self.origin.handle(&self.token) != self.id
+    }
+
     /// Whether the record is still good at `now`.
     #[must_use]
     pub fn is_kept(&self, now: Timestamp) -> bool {

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bridgehead_core::{
     Cache, Call, CallError, Caller, Catalog, ClaimedEffect, Claims, Clock, Effect, EffectId, EffectStore,
     EffectStoreError, Effects, EndpointId, LocalCache, Outcome, Pipeline, Policies, PolicyPatch, Presented, Randomness,
-    Recovery, RequestId, Resolution, ScopeSet, SignIn, Source, ToolSpec, UpstreamCode, UpstreamFailure,
+    Recovery, Refusal, RequestId, Resolution, ScopeSet, SignIn, Source, ToolSpec, UpstreamCode, UpstreamFailure,
     catalog::NamedSource,
     effects::{Change, ClaimOutcome, ClaimToken, EffectRecord, EffectTable, KeptAnswer, Lease},
     pipeline::Shield,
@@ -77,6 +77,11 @@ pub(crate) enum Verb {
 #[derive(Debug, thiserror::Error)]
 #[error("the disk is gone")]
 struct Gone;
+
+/// The cause of what fails slowly.
+#[derive(Debug, thiserror::Error)]
+#[error("what lies behind")]
+struct Behind;
 
 /// The store as one replica sees it.
 pub(crate) struct Seen {
@@ -165,6 +170,10 @@ pub(crate) enum Act {
     Fail(UpstreamCode),
     /// The same, once it is told to go on.
     FailSlowly(UpstreamCode),
+    /// Its source finds that the call cannot be sent, once it is told to go on.
+    RefuseSlowly(Refusal),
+    /// The source panics, once it is told to go on.
+    PanicSlowly,
     /// Its answer does not fit the schema.
     Misfit,
     /// The source panics.
@@ -267,7 +276,17 @@ impl Source for Upstream {
             Some(Act::FailSlowly(code)) => {
                 self.started.notify_one();
                 self.go_on.notified().await;
-                Err(UpstreamFailure::new(code, "It said no.").into())
+                Err(UpstreamFailure::new(code, "It said no.").with_cause(Behind).into())
+            }
+            Some(Act::RefuseSlowly(refusal)) => {
+                self.started.notify_one();
+                self.go_on.notified().await;
+                Err(refusal.into())
+            }
+            Some(Act::PanicSlowly) => {
+                self.started.notify_one();
+                self.go_on.notified().await;
+                panic!("as told")
             }
             Some(Act::DoneAndLost) => {
                 let _ = self.take_effect(call);

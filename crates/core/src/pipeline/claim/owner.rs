@@ -8,6 +8,7 @@ use super::{Claim, Claims, Held, Keyed, Look, RENEW_EVERY, answered, cause, late
 use crate::{
     CallError, Outcome, Resolution,
     effects::{Answer, Change, EffectStoreError, KeptAnswer, Lease, Standing, Verdict},
+    pipeline::audit,
 };
 
 /// When it is tried again to write down an end, after the store failed. Then the lease runs out, and
@@ -61,7 +62,10 @@ impl Claims {
         };
         // Whoever asked may have gone. Where the store failed they get the answer that there is: it is
         // true, whether or not it can be given again.
-        let _ = say.send(Look::Ended(result));
+        if let Err(Look::Ended(Err(error))) = say.send(Look::Ended(result)) {
+            let Keyed { entry, call, .. } = &held.keyed;
+            audit::log(&call.request_id, &entry.tool.address, &error);
+        }
         if let Err(error) = written {
             self.write_late(&held.claim, &end, error).await;
         }
