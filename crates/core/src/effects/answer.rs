@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{CallError, Fault, Outcome, Refusal, UpstreamCode, UpstreamFailure};
+use crate::{CallError, Fault, Outcome, Refusal, RequestId, UpstreamCode, UpstreamFailure};
 
 /// How many bytes of an answer are kept. Results are cut at `max_result_bytes` before, which is
 /// smaller as a rule.
@@ -81,6 +81,21 @@ struct FailureForm {
 }
 
 impl Answer {
+    /// What is told of an error that came when nobody waited any longer for the call of this request.
+    #[must_use]
+    pub fn of_error(error: CallError, request_id: &RequestId) -> Self {
+        match error {
+            CallError::Upstream(failure) => Self::Failure(*failure),
+            CallError::Refused(refusal) => Self::Refused(refusal),
+            CallError::Internal(_) => Self::Fault(request_id.as_str().to_owned()),
+            CallError::InDoubt(_) | CallError::AnswerNotKept | CallError::Cancelled => {
+                let mut failure = UpstreamFailure::new(UpstreamCode::Failed, error.to_string());
+                failure.retryable = error.retryable();
+                Self::Failure(failure)
+            }
+        }
+    }
+
     /// The answer for a store. One that is too large is [`Answer::NotKept`].
     #[must_use]
     pub fn keep(&self) -> KeptAnswer {

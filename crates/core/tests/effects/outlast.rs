@@ -4,8 +4,8 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use bridgehead_core::{
-    Call, CallError, Caller, Catalog, Outcome, Policies, PolicyPatch, Recovery, ScopeSet, Source, ToolSpec, UpstreamCode,
-    catalog::NamedSource, policy::CachePatch,
+    Call, CallError, Caller, Catalog, Outcome, Policies, PolicyPatch, Recovery, ScopeSet, Source, ToolSpec,
+    UpstreamCode, catalog::NamedSource, policy::CachePatch,
 };
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;

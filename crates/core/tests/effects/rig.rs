@@ -139,6 +139,17 @@ impl EffectStore for Seen {
         Ok(self.table.lock().unwrap().release(id, token))
     }
 
+    async fn void(
+        &self,
+        id: &EffectId,
+        token: &ClaimToken,
+        answer: &KeptAnswer,
+        keep_until: Timestamp,
+    ) -> Result<Change, EffectStoreError> {
+        self.reach(Some(Verb::Release)).await?;
+        Ok(self.table.lock().unwrap().void(id, token, answer, keep_until))
+    }
+
     async fn take_over(
         &self,
         id: &EffectId,

@@ -6,12 +6,12 @@ use bridgehead_core::{
     ArgumentFault, Call, CallError, CredentialLack, CredentialRequired, Outcome, Refusal, RequestId, UpstreamCode,
     effects::{Task, TaskState, TaskVerb, handle},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::{
     outlast::{long, only_reading, spawn},
-    rig::{Act, Counted, Replica, Rig, Verb, call, code, number},
+    rig::{Act, Counted, Replica, Rig, Verb, call, code, is_replayed, number},
 };
 
 fn taken(tool: &str, arguments: serde_json::Value) -> Call {
@@ -221,18 +221,28 @@ async fn a_refusal_that_comes_late_is_told_as_it_was() {
     }
 }
 
-/// A key whose call came to nothing is fresh again, so there is no record of it; who asks is told what to do.
+/// D4: a key whose call came to nothing is fresh again, and its caller is told why nothing came of it: there is
+/// nothing else from which they could learn that they may not do this, or have to wait.
 #[tokio::test]
-async fn a_call_with_a_key_that_came_to_nothing_is_made_again() {
-    let rig = Rig::new();
-    let replica = long(&rig);
-    let id = begun(&rig, &replica, order(), Act::FailSlowly(UpstreamCode::Unavailable)).await;
-    rig.upstream.go_on.notify_one();
-    rig.settle().await;
-    let told = task(&replica, &id, TaskVerb::Get).await.unwrap_err();
-    let object = Value::Object(told.to_object("r")).to_string();
-    assert!(object.contains("make it again with the same key"), "{object}");
-    assert_eq!(number(&replica.run(order()).await), 1);
+async fn a_call_with_a_key_that_came_to_nothing_says_why_and_is_made_again() {
+    for failure in [UpstreamCode::Unavailable, UpstreamCode::Forbidden, UpstreamCode::RateLimited] {
+        let rig = Rig::new();
+        let (here, there) = (long(&rig), long(&rig));
+        let id = begun(&rig, &here, order(), Act::FailSlowly(failure)).await;
+        rig.upstream.go_on.notify_one();
+        rig.settle().await;
+        let ended = task(&there, &id, TaskVerb::Get).await.unwrap();
+        assert!(ended.changed_at > ended.created_at && ended.keep_until > ended.changed_at);
+        match ended.state {
+            TaskState::Ended(told) => assert_eq!(code(&told), failure.as_str()),
+            other => panic!("{other:?}"),
+        }
+        let fetched = there.run(call("bridgehead_result", "alice", json!({"handle": id}))).await;
+        assert_eq!(code(&fetched), failure.as_str());
+        let other_arguments = taken("order", json!({"sku": "B-2", "idempotency_key": "k"}));
+        let made_again = there.run(other_arguments).await;
+        assert_eq!((number(&made_again), is_replayed(&made_again.unwrap())), (1, false), "the key is fresh");
+    }
 }
 
 /// A handle that was given is good, though nothing can be said of its task now; and what could not be

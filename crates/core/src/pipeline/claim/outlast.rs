@@ -10,8 +10,8 @@ use tokio_util::sync::DropGuard;
 
 use super::{Claim, Claims, End, FIRST_PAUSE, LONGEST_PAUSE, Look, cause};
 use crate::{
-    ArgumentFault, Call, CallError, Caller, Catalog, ClaimedEffect, EffectId, EffectStoreError, Entry, InDoubt, Outcome,
-    Refusal, RequestId, Resolution, UpstreamCode, UpstreamFailure,
+    ArgumentFault, Call, CallError, Caller, Catalog, ClaimedEffect, EffectId, EffectStoreError, Entry, InDoubt,
+    Outcome, Refusal, RequestId, Resolution, UpstreamCode, UpstreamFailure,
     effects::{
         Answer, ClaimOutcome, ClaimToken, EffectRecord, EffectState, Standing, Verdict,
         handle::{HANDLE, HANDLE_KEPT, PATIENCE, still_running},
@@ -152,7 +152,7 @@ impl Claims {
             let now = self.dispatch.clock.now();
             let (record, entry) = self.own_record(catalog, &id, call, now).await?;
             match record.standing(now) {
-                Standing::Settled(answer) => return Answer::read(answer).replay(),
+                Standing::Settled(answer) | Standing::Void(answer) => return Answer::read(answer).replay(),
                 Standing::InDoubt => return self.gone(entry, &record, now).await,
                 Standing::Running => {}
             }
@@ -220,9 +220,7 @@ impl Claims {
                 Look::Running => Ok(still_running(name, &record.id)),
             },
             Resolution::NotDone => {
-                let message = format!(
-                    "`{name}` did not take effect. Call it again with the same idempotency key."
-                );
+                let message = format!("`{name}` did not take effect. Call it again with the same idempotency key.");
                 let failure = UpstreamFailure::new(UpstreamCode::ConnectionLost, message);
                 Err(failure.with_verdict(Verdict::Undone).into())
             }
@@ -238,14 +236,7 @@ fn end_of(long: &Long, result: Result<Outcome, CallError>) -> End {
     let answer = match (Verdict::of(&result), result) {
         (_, Ok(outcome)) => Answer::Outcome(outcome),
         (Verdict::InDoubt, Err(_)) if !is_read => return End::InDoubt,
-        (_, Err(CallError::Upstream(failure))) => Answer::Failure(*failure),
-        (_, Err(CallError::Refused(refusal))) => Answer::Refused(refusal),
-        (_, Err(CallError::Internal(_))) => Answer::Fault(long.request_id.as_str().to_owned()),
-        (_, Err(other)) => {
-            let mut failure = UpstreamFailure::new(UpstreamCode::Failed, other.to_string());
-            failure.retryable = other.retryable();
-            Answer::Failure(failure)
-        }
+        (_, Err(error)) => Answer::of_error(error, &long.request_id),
     };
     End::Settled(answer.keep())
 }

@@ -33,7 +33,7 @@ impl Claims {
         }
         let state = match record.standing(now) {
             Standing::Running => TaskState::Working,
-            Standing::Settled(answer) => match Answer::read(answer) {
+            Standing::Settled(answer) | Standing::Void(answer) => match Answer::read(answer) {
                 Answer::Stopped => TaskState::Stopped,
                 answer => TaskState::Ended(answer.replay()),
             },
@@ -69,7 +69,7 @@ impl Claims {
 /// nobody knows how long that is.
 fn kept(record: &EffectRecord, entry: Option<&Arc<Entry>>) -> Duration {
     match entry.map(|entry| entry.tool.policy.idempotency_retention) {
-        Some(retention) if record.has_key() => retention,
+        Some(retention) if record.has_key() && !record.is_void() => retention,
         Some(retention) => retention.min(HANDLE_KEPT),
         None => HANDLE_KEPT,
     }
@@ -79,7 +79,7 @@ fn kept(record: &EffectRecord, entry: Option<&Arc<Entry>>) -> Duration {
 fn changed_at(record: &EffectRecord, kept: Duration) -> Timestamp {
     let (until, after) = match record.state {
         EffectState::Running { lease_until } => (lease_until, LEASE),
-        EffectState::InDoubt | EffectState::Settled { .. } => (record.keep_until, kept),
+        EffectState::InDoubt | EffectState::Settled { .. } | EffectState::Void { .. } => (record.keep_until, kept),
     };
     until.checked_sub(after).unwrap_or(record.first_sent_at)
 }
