@@ -312,9 +312,10 @@ pub enum CallError {
     /// Nobody knows whether the call took effect.
     #[error("{0}")]
     InDoubt(Box<InDoubt>),
-    /// A call with the same idempotency key took effect, and its answer cannot be given again.
+    /// A call with this idempotency key or handle ended well, and its answer cannot be given again.
     #[error(
-        "The call with this idempotency key took effect. Its answer cannot be given again: look at what it has changed."
+        "The call was made and ended well, but what it answered was too large to keep, or cannot be read any more. If it \
+         changes something, look at what it has changed; if it reads, call it again and ask for less."
     )]
     AnswerNotKept,
     /// The client cancelled or went away.

@@ -27,8 +27,8 @@ pub enum Answer {
     Fault(String),
     /// It was stopped as its caller asked, and had no effect.
     Stopped,
-    /// It took effect, and what it answered cannot be given again: it was too large, or cannot be
-    /// read any more.
+    /// It ended well, and what it answered cannot be given again: it was too large, or cannot be read any
+    /// more.
     NotKept,
 }
 

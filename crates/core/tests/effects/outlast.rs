@@ -253,6 +253,25 @@ async fn an_error_is_fetched_as_it_was() {
     assert_eq!(code(&doubt), "effect_in_doubt", "a call with effects of which nobody knows is told as such");
 }
 
+/// D4: what is said of an answer that was too large is true of a read as well, which has no key and no effect.
+#[tokio::test]
+async fn an_answer_that_is_too_large_to_keep_is_told_of() {
+    let rig = Rig::new();
+    let large = PolicyPatch { max_result_bytes: Some(2 * 1024 * 1024), ..PolicyPatch::default() };
+    let replica = rig.replica_with(PolicyPatch { timeout: Some(Duration::from_secs(600)), ..large });
+    rig.upstream.next(Act::LargeSlowly);
+    let running = spawn(&replica, look());
+    rig.upstream.started.notified().await;
+    rig.settle().await;
+    rig.clock.advance(PATIENCE);
+    let handle = handle(&running.await.unwrap());
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    let told = replica.run(result("alice", &handle)).await.unwrap_err();
+    assert_eq!(told.code(), "answer_not_kept");
+    assert!(told.to_string().contains("ask for less") && !told.to_string().contains("took effect"), "{told}");
+}
+
 #[tokio::test]
 async fn a_read_is_stopped_when_its_time_is_up_with_or_without_its_client() {
     let rig = Rig::new();

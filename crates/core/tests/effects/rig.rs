@@ -15,7 +15,7 @@ use bridgehead_core::{
     EffectStoreError, Effects, EndpointId, LocalCache, Outcome, Pipeline, Policies, PolicyPatch, Presented, Randomness,
     Recovery, Refusal, RequestId, Resolution, ScopeSet, SignIn, Source, ToolSpec, UpstreamCode, UpstreamFailure,
     catalog::NamedSource,
-    effects::{Change, ClaimOutcome, ClaimToken, EffectRecord, EffectTable, KeptAnswer, Lease},
+    effects::{Change, ClaimOutcome, ClaimToken, EffectRecord, EffectTable, KeptAnswer, Lease, answer::LARGEST_ANSWER},
     pipeline::Shield,
 };
 use futures_util::future::BoxFuture;
@@ -183,6 +183,8 @@ pub(crate) enum Act {
     FailSlowly(UpstreamCode),
     /// Its source finds that the call cannot be sent, once it is told to go on.
     RefuseSlowly(Refusal),
+    /// More than is kept, once it is told to go on.
+    LargeSlowly,
     /// The source panics, once it is told to go on.
     PanicSlowly,
     /// Its answer does not fit the schema.
@@ -293,6 +295,11 @@ impl Source for Upstream {
                 self.started.notify_one();
                 self.go_on.notified().await;
                 Err(refusal.into())
+            }
+            Some(Act::LargeSlowly) => {
+                self.started.notify_one();
+                self.go_on.notified().await;
+                Ok(Outcome::text("x".repeat(LARGEST_ANSWER)))
             }
             Some(Act::PanicSlowly) => {
                 self.started.notify_one();
