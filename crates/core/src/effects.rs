@@ -2,7 +2,7 @@
 //! of it does nothing again and gets the same answer, from any replica, after a crash as well.
 //!
 //! ```text
-//!                 ┌── nothing was sent ──────────────► released: the key is fresh again
+//!                 ┌── nothing was sent ──────────────► released, or void where there is a handle: the key is fresh again
 //! claim ─► running┼── a definite answer ─────────────► settled: replayed to every repeat
 //!                 └── no answer, or the lease ran out ► in doubt ─┬─ the source knows, or the owner
 //!                                                                │  answers late ► settled

@@ -9,6 +9,7 @@ mod credential;
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub use code::{Blame, OwnCode, UpstreamCode};
@@ -19,7 +20,7 @@ use crate::{EffectId, Verdict};
 type Cause = Arc<dyn Error + Send + Sync>;
 
 /// One thing wrong with the arguments.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArgumentFault {
     /// Which argument, as a JSON Pointer (RFC 6901); empty for the object as a whole.
     pub path: String,
@@ -28,7 +29,8 @@ pub struct ArgumentFault {
 }
 
 /// The caller's fault, or a limit of ours: nothing reached the system behind.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// No tool has this name, or none that this caller may see.
     #[error("Unknown tool: {name}. Ask tools/list for the names that exist.")]
@@ -310,9 +312,10 @@ pub enum CallError {
     /// Nobody knows whether the call took effect.
     #[error("{0}")]
     InDoubt(Box<InDoubt>),
-    /// A call with the same idempotency key took effect, and its answer cannot be given again.
+    /// A call with this idempotency key or handle ended well, and its answer cannot be given again.
     #[error(
-        "The call with this idempotency key took effect. Its answer cannot be given again: look at what it has changed."
+        "The call was made and ended well, but what it answered was too large to keep, or cannot be read any more. If it \
+         changes something, look at what it has changed; if it reads, call it again and ask for less."
     )]
     AnswerNotKept,
     /// The client cancelled or went away.

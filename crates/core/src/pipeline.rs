@@ -59,7 +59,7 @@ use self::{
 use crate::{
     AuditSink, Call, CallError, Catalog, Clock, Entry, Fault, IdempotencyKey, Outcome, Refusal,
     effects::{
-        Task, TaskVerb, arguments_digest,
+        Task, TaskState, TaskVerb, arguments_digest,
         handle::{self, PATIENCE, RESULT, TASK_PATIENCE},
     },
 };
@@ -147,6 +147,10 @@ impl Pipeline {
             self.task_of(catalog, call, verb).await
         }
         .await;
+        // The request id that its caller is told to ask for leads to that of the call itself.
+        if let Ok(Task { state: TaskState::Ended(Err(error @ CallError::Internal(_))), .. }) = &result {
+            audit::log(&call.request_id, &call.wire_name, error);
+        }
         let told = Outcome::default();
         record.close(result.as_ref().map(|_| &told));
         result
@@ -184,7 +188,8 @@ impl Pipeline {
                     gate: gate.clone(),
                     deadline: call.deadline,
                     patience: if call.takes_tasks { TASK_PATIENCE } else { PATIENCE },
-                    subject: call.caller.subject.clone(),
+                    request_id: call.request_id.clone(),
+                    caller: call.caller.clone(),
                     digest: arguments_digest(&call.arguments),
                     effect: key.as_ref().map(|key| claims.effect(&entry, &call, key)),
                     entry: entry.clone(),

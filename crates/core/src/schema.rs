@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jsonschema::{Draft, Validator, error::ValidationErrorKind};
+use jsonschema::{Draft, ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::{Map, Value, json};
 
 use crate::ArgumentFault;
@@ -53,10 +53,20 @@ impl Schema {
         self.0.is_valid(value)
     }
 
-    /// Everything that is wrong with `value`, each fault with its path.
+    /// Everything that is wrong with `value`, each fault with its path, for whoever sent it.
     #[must_use]
     pub fn faults(&self, value: &Value) -> Vec<ArgumentFault> {
-        let mut faults: Vec<_> = self.0.iter_errors(value).map(|error| fault(&error)).collect();
+        self.found(value, |error| error.to_string())
+    }
+
+    /// The same of a result, for the log: without what stands in it, which is nobody's there.
+    #[must_use]
+    pub fn drift(&self, value: &Value) -> Vec<ArgumentFault> {
+        self.found(value, |error| error.masked().to_string())
+    }
+
+    fn found(&self, value: &Value, words: impl Fn(&ValidationError<'_>) -> String) -> Vec<ArgumentFault> {
+        let mut faults: Vec<_> = self.0.iter_errors(value).map(|error| fault(&error, &words)).collect();
         if faults.len() > MAX_FAULTS {
             let rest = faults.len() - MAX_FAULTS;
             faults.truncate(MAX_FAULTS);
@@ -67,7 +77,7 @@ impl Schema {
 }
 
 /// Puts a validator's finding into the words of the one who has to mend it.
-fn fault(error: &jsonschema::ValidationError<'_>) -> ArgumentFault {
+fn fault(error: &ValidationError<'_>, words: impl Fn(&ValidationError<'_>) -> String) -> ArgumentFault {
     let path = error.instance_path().to_string();
     let message = match error.kind() {
         ValidationErrorKind::Required { property } => {
@@ -77,7 +87,7 @@ fn fault(error: &jsonschema::ValidationError<'_>) -> ArgumentFault {
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
             format!("unknown: {}. Use only the names in the input schema", unexpected.join(", "))
         }
-        _ => error.to_string(),
+        _ => words(error),
     };
     ArgumentFault { path, message }
 }

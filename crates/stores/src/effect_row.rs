@@ -12,8 +12,8 @@ use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 /// The columns, as every statement names them and [`bind_effect`] binds them.
 macro_rules! effect_columns {
     () => {
-        "id, endpoint, subject, tool, digest, token, state, lease_until, answer, first_sent_at, upstream_header, \
-         keep_until"
+        "id, endpoint, subject, tool, digest, token, state, lease_until, answer, told, first_sent_at, \
+         upstream_header, keep_until"
     };
 }
 pub(crate) use effect_columns;
@@ -22,12 +22,13 @@ pub(crate) use effect_columns;
 const RUNNING: &str = "running";
 const IN_DOUBT: &str = "in_doubt";
 const SETTLED: &str = "settled";
+const VOID: &str = "void";
 
 /// Binds a record to a statement, in the order of the columns.
 macro_rules! bind_effect {
     ($query:expr, $record:expr) => {{
         let record: &bridgehead_core::effects::EffectRecord = $record;
-        let (state, lease_until, answer) = $crate::effect_row::state_columns(&record.state);
+        let (state, lease_until, answer, told) = $crate::effect_row::state_columns(&record.state);
         $query
             .bind(record.id.as_str())
             .bind(record.origin.endpoint.as_str())
@@ -38,6 +39,7 @@ macro_rules! bind_effect {
             .bind(state)
             .bind(lease_until)
             .bind(answer)
+            .bind(told)
             .bind($crate::key_row::micros(record.first_sent_at))
             .bind(record.upstream_header.as_deref())
             .bind($crate::key_row::micros(record.keep_until))
@@ -45,12 +47,15 @@ macro_rules! bind_effect {
 }
 pub(crate) use bind_effect;
 
-/// A state as its three columns hold it: word, end of the lease, answer.
-pub(crate) fn state_columns(state: &EffectState) -> (&'static str, Option<i64>, Option<&[u8]>) {
+/// A state in its columns: word, end of the lease, answer, and what is told of a call that came to nothing.
+type StateColumns<'s> = (&'static str, Option<i64>, Option<&'s [u8]>, Option<&'s [u8]>);
+
+pub(crate) fn state_columns(state: &EffectState) -> StateColumns<'_> {
     match state {
-        EffectState::Running { lease_until } => (RUNNING, Some(crate::key_row::micros(*lease_until)), None),
-        EffectState::InDoubt => (IN_DOUBT, None, None),
-        EffectState::Settled { answer } => (SETTLED, None, Some(answer.as_bytes())),
+        EffectState::Running { lease_until } => (RUNNING, Some(crate::key_row::micros(*lease_until)), None, None),
+        EffectState::InDoubt => (IN_DOUBT, None, None, None),
+        EffectState::Settled { answer } => (SETTLED, None, Some(answer.as_bytes()), None),
+        EffectState::Void { answer } => (VOID, None, None, Some(answer.as_bytes())),
     }
 }
 
@@ -65,6 +70,7 @@ pub(crate) struct EffectRow {
     state: String,
     lease_until: Option<i64>,
     answer: Option<Vec<u8>>,
+    told: Option<Vec<u8>>,
     first_sent_at: i64,
     upstream_header: Option<String>,
     keep_until: i64,
@@ -91,6 +97,7 @@ where
             state: row.try_get("state")?,
             lease_until: row.try_get("lease_until")?,
             answer: row.try_get("answer")?,
+            told: row.try_get("told")?,
             first_sent_at: row.try_get("first_sent_at")?,
             upstream_header: row.try_get("upstream_header")?,
             keep_until: row.try_get("keep_until")?,
@@ -105,10 +112,11 @@ impl EffectRow {
     /// Which column was never written like this, in words.
     pub(crate) fn into_record(self) -> Result<EffectRecord, String> {
         let time = |column, micros: i64| Timestamp::from_microsecond(micros).map_err(|why| unreadable(column, why));
-        let state = match (self.state.as_str(), self.lease_until, self.answer) {
-            (RUNNING, Some(until), None) => EffectState::Running { lease_until: time("lease_until", until)? },
-            (IN_DOUBT, None, None) => EffectState::InDoubt,
-            (SETTLED, None, Some(answer)) => EffectState::Settled { answer: KeptAnswer::new(answer) },
+        let state = match (self.state.as_str(), self.lease_until, self.answer, self.told) {
+            (RUNNING, Some(until), None, None) => EffectState::Running { lease_until: time("lease_until", until)? },
+            (IN_DOUBT, None, None, None) => EffectState::InDoubt,
+            (SETTLED, None, Some(answer), None) => EffectState::Settled { answer: KeptAnswer::new(answer) },
+            (VOID, None, None, Some(told)) => EffectState::Void { answer: KeptAnswer::new(told) },
             _ => return Err(unreadable("state", "this version has no such state")),
         };
         Ok(EffectRecord {

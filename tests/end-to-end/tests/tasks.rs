@@ -9,12 +9,14 @@
     reason = "these are tests"
 )]
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use bridgehead_core::{Call, CallError, Notification, Outcome, Source, ToolSpec, catalog::NamedSource};
 use bridgehead_end_to_end::sdk::installed;
 use bridgehead_harness::{Replica, TestServer, postgres::Database, process::Served, upstream::Upstream};
 use serde_json::{Value, json};
-use tokio::process::Command;
+use tokio::{process::Command, sync::Notify};
 
 const REVISION: &str = "2026-07-28";
 
@@ -39,7 +41,7 @@ timeout = "10m"
 
 async fn request(replica: &Replica, key: &str, method: &str, mut params: Value) -> Value {
     let capabilities = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
-    params["_meta"] = json!({"io.modelcontextprotocol/clientCapabilities": capabilities});
+    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = capabilities;
     replica.rpc(REVISION, key, method, params).await.1
 }
 
@@ -170,6 +172,55 @@ async fn tasks_are_for_clients_that_have_them() {
     let refused = task(&short, &key, "tasks/get", &"0".repeat(64)).await;
     assert_eq!(refused["error"]["code"], -32601, "{refused}");
     short.stop().await;
+}
+
+/// Work that says how far it is to whoever called.
+#[derive(Default)]
+struct Telling {
+    started: Notify,
+    go_on: Notify,
+}
+
+#[async_trait]
+impl Source for Telling {
+    fn kind(&self) -> &'static str {
+        "test"
+    }
+
+    fn tools(&self) -> Vec<ToolSpec> {
+        vec![ToolSpec::new("tell", "Says how far it is.")]
+    }
+
+    async fn call(&self, _: &str, call: &Call) -> Result<Outcome, CallError> {
+        self.started.notify_one();
+        self.go_on.notified().await;
+        for step in 0..1000 {
+            call.notify.notify(Notification::Progress { progress: f64::from(step), total: None, message: None }).await;
+        }
+        Ok(Outcome::text("done"))
+    }
+}
+
+/// Tasks have no progress (SEP-2663), and work that tells of it is not held up when its client has the task already.
+#[tokio::test]
+async fn progress_of_a_task_is_for_nobody_and_holds_nothing_up() {
+    let telling = Arc::new(Telling::default());
+    let source = NamedSource { name: "own".into(), prefix: String::new(), source: telling.clone() };
+    let config = "[server]\nlisten = \"127.0.0.1:0\"\n[auth]\nmode = \"api_key\"\n[store]\nurl = \"memory:\"\n\
+                  [policy.default]\ntimeout = \"10m\"\n";
+    let server = TestServer::with(config).source(source).start().await;
+    let (_, key) = server.key("alice@example.com", "tools:read", None).await;
+    let call = json!({"name": "tell", "arguments": {}, "_meta": {"progressToken": "p"}});
+    let time_goes_by = async {
+        telling.started.notified().await;
+        server.clock.advance(Duration::from_secs(1));
+    };
+    let (created, ()) = tokio::join!(request(&server, &key, "tools/call", call), time_goes_by);
+    assert_eq!(created["result"]["resultType"], "task", "{created}");
+    telling.go_on.notify_one();
+    let ended = ended(&server, &key, created["result"]["taskId"].as_str().unwrap()).await;
+    assert_eq!(ended["result"]["content"][0]["text"], "done", "{ended}");
+    server.stop().await;
 }
 
 async fn typescript(served: &Served, key: &str, verb: &str, argument: &str) -> Value {

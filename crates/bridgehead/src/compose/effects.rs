@@ -40,7 +40,7 @@ impl SealedAnswers {
     /// An answer that cannot be opened is handed on as it is: the effect has settled, and its answer
     /// reads as one that is not kept.
     fn open(&self, mut record: EffectRecord) -> EffectRecord {
-        if let EffectState::Settled { answer } = &mut record.state {
+        if let EffectState::Settled { answer } | EffectState::Void { answer } = &mut record.state {
             match self.vault.open(&sealed_as(&record.id), &Sealed::new(answer.as_bytes().to_vec())) {
                 Ok(clear) => *answer = KeptAnswer::new(clear),
                 Err(error) => tracing::warn!(effect = %record.id, %error, "the answer of an effect cannot be read"),
@@ -93,6 +93,17 @@ impl EffectStore for SealedAnswers {
 
     async fn release(&self, id: &EffectId, token: &ClaimToken) -> Result<Change, EffectStoreError> {
         self.store.release(id, token).await
+    }
+
+    async fn void(
+        &self,
+        id: &EffectId,
+        token: &ClaimToken,
+        answer: &KeptAnswer,
+        keep_until: Timestamp,
+    ) -> Result<Change, EffectStoreError> {
+        let sealed = self.vault.seal(&sealed_as(id), answer.as_bytes(), &*self.randomness);
+        self.store.void(id, token, &KeptAnswer::new(sealed.as_bytes().to_vec()), keep_until).await
     }
 
     async fn take_over(

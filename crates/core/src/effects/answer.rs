@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{CallError, Fault, Outcome, UpstreamCode, UpstreamFailure};
+use crate::{CallError, Fault, Outcome, Refusal, RequestId, UpstreamCode, UpstreamFailure};
 
 /// How many bytes of an answer are kept. Results are cut at `max_result_bytes` before, which is
 /// smaller as a rule.
@@ -21,12 +21,14 @@ pub enum Answer {
     Outcome(Outcome),
     /// The system behind refused it, for good.
     Failure(UpstreamFailure),
-    /// It failed by our own fault, and had no effect.
-    Fault,
+    /// Its source found that it could not be sent.
+    Refused(Refusal),
+    /// It failed by our own fault, and had no effect: the log has why, under this request id.
+    Fault(String),
     /// It was stopped as its caller asked, and had no effect.
     Stopped,
-    /// It took effect, and what it answered cannot be given again: it was too large, or cannot be
-    /// read any more.
+    /// It ended well, and what it answered cannot be given again: it was too large, or cannot be read any
+    /// more.
     NotKept,
 }
 
@@ -61,7 +63,8 @@ impl fmt::Debug for KeptAnswer {
 enum Form {
     Outcome(Outcome),
     Failure(FailureForm),
-    Fault,
+    Refused(Refusal),
+    Fault(String),
     Stopped,
     NotKept,
 }
@@ -78,6 +81,21 @@ struct FailureForm {
 }
 
 impl Answer {
+    /// What is told of an error that came when nobody waited any longer for the call of this request.
+    #[must_use]
+    pub fn of_error(error: CallError, request_id: &RequestId) -> Self {
+        match error {
+            CallError::Upstream(failure) => Self::Failure(*failure),
+            CallError::Refused(refusal) => Self::Refused(refusal),
+            CallError::Internal(_) => Self::Fault(request_id.as_str().to_owned()),
+            CallError::InDoubt(_) | CallError::AnswerNotKept | CallError::Cancelled => {
+                let mut failure = UpstreamFailure::new(UpstreamCode::Failed, error.to_string());
+                failure.retryable = error.retryable();
+                Self::Failure(failure)
+            }
+        }
+    }
+
     /// The answer for a store. One that is too large is [`Answer::NotKept`].
     #[must_use]
     pub fn keep(&self) -> KeptAnswer {
@@ -90,7 +108,8 @@ impl Answer {
                 retry_after_ms: failure.retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
                 details: failure.details.clone(),
             }),
-            Self::Fault => Form::Fault,
+            Self::Refused(refusal) => Form::Refused(refusal.clone()),
+            Self::Fault(request_id) => Form::Fault(request_id.clone()),
             Self::Stopped => Form::Stopped,
             Self::NotKept => Form::NotKept,
         };
@@ -114,7 +133,8 @@ impl Answer {
                 }
                 None => Self::NotKept,
             },
-            Ok(Form::Fault) => Self::Fault,
+            Ok(Form::Refused(refusal)) => Self::Refused(refusal),
+            Ok(Form::Fault(request_id)) => Self::Fault(request_id),
             Ok(Form::Stopped) => Self::Stopped,
             Ok(Form::NotKept) | Err(_) => Self::NotKept,
         }
@@ -134,7 +154,10 @@ impl Answer {
                 failure.replayed = true;
                 Err(failure.into())
             }
-            Self::Fault => Err(Fault::new("making a call that took long").into()),
+            Self::Refused(refusal) => Err(refusal.into()),
+            Self::Fault(request_id) => {
+                Err(Fault::new(format!("making a call that took long, see its request id {request_id}")).into())
+            }
             Self::Stopped => Err(CallError::Cancelled),
             Self::NotKept => Err(CallError::AnswerNotKept),
         }
@@ -184,7 +207,7 @@ mod tests {
 
     #[test]
     fn an_end_without_an_answer_is_read_as_it_was_kept() {
-        for (answer, code) in [(Answer::Fault, "internal"), (Answer::Stopped, "cancelled")] {
+        for (answer, code) in [(Answer::Fault("r".into()), "internal"), (Answer::Stopped, "cancelled")] {
             assert_eq!(Answer::read(&answer.keep()).replay().unwrap_err().code(), code);
         }
     }

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::ClaimToken;
 use crate::{EffectId, EndpointId};
 
 /// How many characters a key may have.
@@ -59,9 +60,20 @@ impl EffectOrigin {
     /// The id of the effect that `key` names here: SHA-256 of origin and key, each with its length.
     #[must_use]
     pub fn effect(&self, key: &IdempotencyKey) -> EffectId {
+        self.id(b"bridgehead/effect/v1", key.as_str())
+    }
+
+    /// The id of the record behind the handle of a call without a key: it follows from the one claim on it, so
+    /// that the record says by itself that it has none.
+    #[must_use]
+    pub fn handle(&self, claim: &ClaimToken) -> EffectId {
+        self.id(b"bridgehead/handle/v1", claim.as_str())
+    }
+
+    fn id(&self, of: &[u8], name: &str) -> EffectId {
         let mut hash = Sha256::new();
-        hash.update(b"bridgehead/effect/v1");
-        for part in [self.endpoint.as_str(), &self.subject, &self.tool, key.as_str()] {
+        hash.update(of);
+        for part in [self.endpoint.as_str(), &self.subject, &self.tool, name] {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part.as_bytes());
         }
@@ -166,6 +178,7 @@ mod tests {
             assert_ne!(other.effect(&key), id, "{other:?}");
         }
         assert_ne!(here.effect(&IdempotencyKey::parse("K").unwrap()), id);
+        assert_ne!(here.handle(&ClaimToken::new("k")), id, "no key names the handle of a call without one");
     }
 
     #[test]

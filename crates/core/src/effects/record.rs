@@ -65,6 +65,11 @@ pub enum EffectState {
         /// What every repeat is answered.
         answer: KeptAnswer,
     },
+    /// Nothing took effect, and nobody is at it: the key is fresh again.
+    Void {
+        /// What came of the call, for whoever has its handle alone.
+        answer: KeptAnswer,
+    },
 }
 
 /// What is known of an effect at a moment.
@@ -76,6 +81,8 @@ pub enum Standing<'a> {
     InDoubt,
     /// This came of it.
     Settled(&'a KeptAnswer),
+    /// This came of a call that took no effect.
+    Void(&'a KeptAnswer),
 }
 
 /// One effect, under its key.
@@ -108,13 +115,31 @@ impl EffectRecord {
             EffectState::Running { lease_until } if *lease_until > now => Standing::Running,
             EffectState::Running { .. } | EffectState::InDoubt => Standing::InDoubt,
             EffectState::Settled { answer } => Standing::Settled(answer),
+            EffectState::Void { answer } => Standing::Void(answer),
         }
+    }
+
+    /// Whether it is that of an idempotency key. Without one it is there for a handle alone, and the source was
+    /// told nothing of it.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
+        self.origin.handle(&self.token) != self.id
     }
 
     /// Whether the record is still good at `now`.
     #[must_use]
     pub fn is_kept(&self, now: Timestamp) -> bool {
         self.keep_until > now
+    }
+
+    /// Whether it is as good as none for who has the key.
+    #[must_use]
+    pub const fn is_void(&self) -> bool {
+        matches!(self.state, EffectState::Void { .. })
+    }
+
+    const fn is_over(&self) -> bool {
+        matches!(self.state, EffectState::Settled { .. } | EffectState::Void { .. })
     }
 
     /// The owner is still at it. Also after the lease ran out, as long as nobody has taken the
@@ -130,7 +155,7 @@ impl EffectRecord {
 
     /// A definite answer came, be it late. The first one stands.
     pub fn settle(&mut self, token: &ClaimToken, answer: KeptAnswer, keep_until: Timestamp) -> Change {
-        if self.token != *token || matches!(self.state, EffectState::Settled { .. }) {
+        if self.token != *token || self.is_over() {
             return Change::TooLate;
         }
         self.state = EffectState::Settled { answer };
@@ -150,11 +175,17 @@ impl EffectRecord {
 
     /// Whether the owner may forget the record, since nothing was sent or nothing took effect.
     pub fn release(&self, token: &ClaimToken) -> Change {
-        if self.token == *token && !matches!(self.state, EffectState::Settled { .. }) {
-            Change::Made
-        } else {
-            Change::TooLate
+        if self.token == *token && !self.is_over() { Change::Made } else { Change::TooLate }
+    }
+
+    /// The same, and what came of the call is kept for whoever has its handle.
+    pub fn void(&mut self, token: &ClaimToken, answer: KeptAnswer, keep_until: Timestamp) -> Change {
+        let change = self.release(token);
+        if change == Change::Made {
+            self.state = EffectState::Void { answer };
+            self.keep_until = keep_until;
         }
+        change
     }
 
     /// Somebody else makes the call again: only out of doubt, and only who saw the last claim.

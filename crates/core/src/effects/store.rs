@@ -50,7 +50,7 @@ pub enum ClaimOutcome {
 /// All of them: what the store says. The change may have been made all the same.
 #[async_trait]
 pub trait EffectStore: Send + Sync + 'static {
-    /// Puts a running record where none of that id is kept at `now`; else gives the one there is.
+    /// Puts a running record where none of that id is kept at `now`, or one that is void; else gives the one there is.
     async fn claim(&self, record: &EffectRecord, now: Timestamp) -> Result<ClaimOutcome, EffectStoreError>;
 
     /// The record, where one is kept at `now`.
@@ -74,6 +74,15 @@ pub trait EffectStore: Send + Sync + 'static {
 
     /// Forgets the record, where [`EffectRecord::release`] allows it.
     async fn release(&self, id: &EffectId, token: &ClaimToken) -> Result<Change, EffectStoreError>;
+
+    /// As [`EffectRecord::void`].
+    async fn void(
+        &self,
+        id: &EffectId,
+        token: &ClaimToken,
+        answer: &KeptAnswer,
+        keep_until: Timestamp,
+    ) -> Result<Change, EffectStoreError>;
 
     /// As [`EffectRecord::take_over`].
     async fn take_over(

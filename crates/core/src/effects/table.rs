@@ -16,7 +16,7 @@ pub struct EffectTable(BTreeMap<EffectId, EffectRecord>);
 #[expect(missing_docs, reason = "each method is the verb of that name of EffectStore")]
 impl EffectTable {
     pub fn claim(&mut self, record: &EffectRecord, now: Timestamp) -> ClaimOutcome {
-        match self.0.get(&record.id).filter(|found| found.is_kept(now)) {
+        match self.0.get(&record.id).filter(|found| found.is_kept(now) && !found.is_void()) {
             Some(found) => ClaimOutcome::Found(found.clone()),
             None => {
                 self.0.insert(record.id.clone(), record.clone());
@@ -48,6 +48,10 @@ impl EffectTable {
             self.0.remove(id);
         }
         change
+    }
+
+    pub fn void(&mut self, id: &EffectId, token: &ClaimToken, answer: &KeptAnswer, keep_until: Timestamp) -> Change {
+        self.change(id, |record| record.void(token, answer.clone(), keep_until))
     }
 
     pub fn take_over(

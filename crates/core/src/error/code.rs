@@ -229,7 +229,7 @@ pub enum OwnCode {
     IdempotencyUnavailable,
     /// A call with an idempotency key may have taken effect, and nobody knows.
     EffectInDoubt,
-    /// A call with an idempotency key took effect, and its answer is not there any more.
+    /// A call with an idempotency key or a handle ended well, and its answer is not there any more.
     AnswerNotKept,
     /// The caller calls more often than the policy allows.
     RateLimited,
@@ -362,7 +362,7 @@ impl OwnCode {
                 "A call with this idempotency key may have taken effect, and nobody knows; `details.effect_id` names the effect."
             }
             Self::AnswerNotKept => {
-                "A call with this idempotency key took effect, and its answer was too large to keep or cannot be read any more."
+                "A call with this idempotency key or handle was made and ended well, and its answer was too large to keep or cannot be read any more."
             }
             Self::RateLimited => "The caller calls more often than the policy allows; nothing was sent.",
             Self::Busy => "More calls are running and waiting here than the policy allows; nothing was sent.",
@@ -397,7 +397,7 @@ impl OwnCode {
             Self::EffectInDoubt => {
                 "Look at what it should have changed. Never call again with a new key before that; the same key is safe."
             }
-            Self::AnswerNotKept => "Nothing: it was done. Read what it has changed, where you need to know more.",
+            Self::AnswerNotKept => "After a call with effects, nothing: it was done. After a read, ask for less.",
             Self::Busy | Self::CircuitOpen | Self::LimitsUnavailable | Self::ShuttingDown => {
                 "Call again after `retry_after_ms`."
             }

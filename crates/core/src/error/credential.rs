@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// What is the matter with a caller's credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CredentialLack {
     /// They have entered none yet.
     NotEntered,
@@ -19,7 +21,7 @@ pub enum CredentialLack {
 }
 
 /// A credential that a caller has to enter first.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{}", self.message())]
 pub struct CredentialRequired {
     /// The vault's name in the configuration.

@@ -1,6 +1,6 @@
 //! Step 1. Every call leaves one record: refusals, panics and clients that went away included.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -54,23 +54,7 @@ impl<'a> Open<'a> {
     pub(super) fn close(mut self, result: Result<&Outcome, &CallError>) {
         let reached = self.gate.is_passed();
         if let Err(error) = result {
-            let cause = std::error::Error::source(error).map(ToString::to_string);
-            match error {
-                CallError::Internal(fault) => {
-                    tracing::error!(request_id = %self.request_id, tool = self.tool, doing = fault.doing, cause, "call failed by our own fault");
-                }
-                CallError::Upstream(_) => {
-                    tracing::warn!(request_id = %self.request_id, tool = self.tool, code = error.code(), %error, cause, "call failed upstream");
-                }
-                CallError::InDoubt(doubt) => {
-                    let cause = doubt
-                        .cause
-                        .as_ref()
-                        .map(|cause| (cause.code(), std::error::Error::source(cause).map(ToString::to_string)));
-                    tracing::warn!(request_id = %self.request_id, tool = self.tool, effect = %doubt.effect, ?cause, "nobody knows whether a call took effect");
-                }
-                CallError::Refused(_) | CallError::AnswerNotKept | CallError::Cancelled => {}
-            }
+            log(&self.request_id, &self.tool, error);
         }
         self.ending = Some(match result {
             Ok(outcome) if outcome.meta.contains_key(RUNNING) => Ending::Continues,
@@ -96,5 +80,26 @@ impl Drop for Open<'_> {
             took,
             cache: self.noted.used(),
         });
+    }
+}
+
+/// Writes down what lies behind an error, which callers never see; the request id that they have leads there.
+pub(super) fn log(request_id: &RequestId, tool: &dyn fmt::Display, error: &CallError) {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    match error {
+        CallError::Internal(fault) => {
+            tracing::error!(%request_id, %tool, doing = fault.doing, cause, "call failed by our own fault");
+        }
+        CallError::Upstream(_) => {
+            tracing::warn!(%request_id, %tool, code = error.code(), %error, cause, "call failed upstream");
+        }
+        CallError::InDoubt(doubt) => {
+            let cause = doubt
+                .cause
+                .as_ref()
+                .map(|cause| (cause.code(), std::error::Error::source(cause).map(ToString::to_string)));
+            tracing::warn!(%request_id, %tool, effect = %doubt.effect, ?cause, "nobody knows whether a call took effect");
+        }
+        CallError::Refused(_) | CallError::AnswerNotKept | CallError::Cancelled => {}
     }
 }

@@ -217,7 +217,8 @@ impl Claims {
             }
             Ok(ClaimOutcome::Found(found)) => match found.standing(now) {
                 Standing::Settled(answer) => Look::Ended(Answer::read(answer).replay()),
-                Standing::Running => Look::Running,
+                // It was voided between being in the way and being looked at.
+                Standing::Running | Standing::Void(_) => Look::Running,
                 Standing::InDoubt => return self.recover(keyed, &found, say).await,
             },
             Err(error) => {

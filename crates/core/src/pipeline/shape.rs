@@ -27,7 +27,7 @@ fn fit_schema(
     if schema.accepts(&whole) {
         return Ok(into_object(whole));
     }
-    let faults = schema.faults(&whole);
+    let faults = schema.drift(&whole);
     tracing::warn!(tool = %entry.tool.address, faults = ?faults, "the result does not fit the tool's output schema");
     if outcome.content.is_empty() {
         outcome.content.push(Content::Text(whole.to_string()));

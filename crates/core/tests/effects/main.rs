@@ -14,6 +14,7 @@
 
 mod doubt;
 mod key;
+mod log;
 mod model;
 mod once;
 mod outlast;

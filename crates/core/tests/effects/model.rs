@@ -160,6 +160,16 @@ impl EffectStore for Reached {
         self.fallible(|table| table.release(id, token)).await
     }
 
+    async fn void(
+        &self,
+        id: &EffectId,
+        token: &ClaimToken,
+        answer: &KeptAnswer,
+        keep_until: jiff::Timestamp,
+    ) -> Result<Change, EffectStoreError> {
+        self.fallible(|table| table.void(id, token, answer, keep_until)).await
+    }
+
     async fn take_over(
         &self,
         id: &EffectId,

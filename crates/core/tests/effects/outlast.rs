@@ -4,8 +4,8 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use bridgehead_core::{
-    Call, CallError, Catalog, Outcome, Policies, PolicyPatch, Source, ToolSpec, UpstreamCode, catalog::NamedSource,
-    policy::CachePatch,
+    Call, CallError, Caller, Catalog, Outcome, Policies, PolicyPatch, Recovery, ScopeSet, Source, ToolSpec,
+    UpstreamCode, catalog::NamedSource, policy::CachePatch,
 };
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -149,6 +149,50 @@ async fn a_handle_is_its_callers_alone() {
     assert_eq!(number(&replica.run(result("alice", &handle)).await), 1);
 }
 
+/// P2: what a caller may not call any more they do not get by its handle either.
+#[tokio::test]
+async fn a_handle_is_no_way_around_a_scope_that_was_taken_away() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    let handle = handed(&rig, &replica, order()).await;
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    let fetched = replica.run(only_reading(result("alice", &handle))).await.unwrap_err();
+    assert_eq!((fetched.code(), fetched.details()), ("not_permitted", Some(json!({"scope": "tools:write"}))));
+    assert_eq!(number(&replica.run(result("alice", &handle)).await), 1);
+}
+
+/// The same caller, with another sign-in.
+pub(crate) fn only_reading(call: Call) -> Call {
+    let caller = Caller { scopes: ScopeSet::parse("tools:read").unwrap(), ..(*call.caller).clone() };
+    Call { caller: std::sync::Arc::new(caller), ..call }
+}
+
+/// H3: the time that a call has waited for its place is the client's time as well. Its handle comes when it was
+/// sent, and not after as long again.
+#[tokio::test]
+async fn a_call_that_waited_for_its_place_gets_its_handle_once_it_was_sent() {
+    let rig = Rig::new();
+    let one_at_a_time = PolicyPatch { concurrency: Some(1), queue: Some(5), ..PolicyPatch::default() };
+    let replica = rig.replica_with(PolicyPatch { timeout: Some(Duration::from_secs(600)), ..one_at_a_time });
+    rig.upstream.next(Act::Slowly);
+    let first = spawn(&replica, order());
+    rig.upstream.started.notified().await;
+    rig.upstream.next(Act::Slowly);
+    let second = spawn(&replica, order());
+    rig.settle().await;
+    rig.clock.advance(PATIENCE);
+    handle(&first.await.unwrap());
+    rig.settle().await;
+    assert!(!second.is_finished(), "a handle of it would be one of nothing");
+    rig.upstream.go_on.notify_one();
+    rig.upstream.started.notified().await;
+    rig.clock.advance(1);
+    rig.settle().await;
+    assert!(second.is_finished());
+    handle(&second.await.unwrap());
+}
+
 #[tokio::test]
 async fn what_takes_longer_still_is_asked_for_again() {
     let rig = Rig::new();
@@ -209,6 +253,25 @@ async fn an_error_is_fetched_as_it_was() {
     assert_eq!(code(&doubt), "effect_in_doubt", "a call with effects of which nobody knows is told as such");
 }
 
+/// D4: what is said of an answer that was too large is true of a read as well, which has no key and no effect.
+#[tokio::test]
+async fn an_answer_that_is_too_large_to_keep_is_told_of() {
+    let rig = Rig::new();
+    let large = PolicyPatch { max_result_bytes: Some(2 * 1024 * 1024), ..PolicyPatch::default() };
+    let replica = rig.replica_with(PolicyPatch { timeout: Some(Duration::from_secs(600)), ..large });
+    rig.upstream.next(Act::LargeSlowly);
+    let running = spawn(&replica, look());
+    rig.upstream.started.notified().await;
+    rig.settle().await;
+    rig.clock.advance(PATIENCE);
+    let handle = handle(&running.await.unwrap());
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    let told = replica.run(result("alice", &handle)).await.unwrap_err();
+    assert_eq!(told.code(), "answer_not_kept");
+    assert!(told.to_string().contains("ask for less") && !told.to_string().contains("took effect"), "{told}");
+}
+
 #[tokio::test]
 async fn a_read_is_stopped_when_its_time_is_up_with_or_without_its_client() {
     let rig = Rig::new();
@@ -251,6 +314,27 @@ async fn a_replica_that_dies_is_told_of() {
         rig.clock.advance(31);
         let told = living.run(result("alice", &handle)).await.unwrap_err();
         assert_eq!((told.code(), told.retryable()), (expected, retryable));
+    }
+}
+
+/// A source that writes effects down has nothing of a call without a key: that it knows of none does not mean that
+/// nothing was done.
+#[tokio::test]
+async fn a_source_that_can_tell_is_believed_only_of_calls_with_a_key() {
+    let with_key = call("order", "alice", json!({"sku": "A-1", "idempotency_key": "k"}));
+    for (call, expected) in [(order(), Err("effect_in_doubt")), (with_key, Ok(1))] {
+        let rig = Rig::with(Recovery { resolves: true, ..Recovery::default() });
+        let (dying, living) = (long(&rig), long(&rig));
+        let handle = handed(&rig, &dying, call).await;
+        rig.settle().await;
+        dying.dies();
+        rig.upstream.go_on.notify_one();
+        rig.settle().await;
+        assert_eq!(rig.upstream.effects(), 1, "it took effect, and nobody heard of it");
+        rig.clock.advance(31);
+        let told = living.run(result("alice", &handle)).await;
+        assert!(told.as_ref().is_ok() || !told.as_ref().unwrap_err().retryable());
+        assert_eq!(told.as_ref().map(|_| number(&told)).map_err(CallError::code), expected);
     }
 }
 

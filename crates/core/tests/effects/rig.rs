@@ -13,9 +13,9 @@ use async_trait::async_trait;
 use bridgehead_core::{
     Cache, Call, CallError, Caller, Catalog, ClaimedEffect, Claims, Clock, Effect, EffectId, EffectStore,
     EffectStoreError, Effects, EndpointId, LocalCache, Outcome, Pipeline, Policies, PolicyPatch, Presented, Randomness,
-    Recovery, RequestId, Resolution, ScopeSet, SignIn, Source, ToolSpec, UpstreamCode, UpstreamFailure,
+    Recovery, Refusal, RequestId, Resolution, ScopeSet, SignIn, Source, ToolSpec, UpstreamCode, UpstreamFailure,
     catalog::NamedSource,
-    effects::{Change, ClaimOutcome, ClaimToken, EffectRecord, EffectTable, KeptAnswer, Lease},
+    effects::{Change, ClaimOutcome, ClaimToken, EffectRecord, EffectTable, KeptAnswer, Lease, answer::LARGEST_ANSWER},
     pipeline::Shield,
 };
 use futures_util::future::BoxFuture;
@@ -78,6 +78,11 @@ pub(crate) enum Verb {
 #[error("the disk is gone")]
 struct Gone;
 
+/// The cause of what fails slowly.
+#[derive(Debug, thiserror::Error)]
+#[error("what lies behind")]
+struct Behind;
+
 /// The store as one replica sees it.
 pub(crate) struct Seen {
     table: Arc<Mutex<EffectTable>>,
@@ -134,6 +139,17 @@ impl EffectStore for Seen {
         Ok(self.table.lock().unwrap().release(id, token))
     }
 
+    async fn void(
+        &self,
+        id: &EffectId,
+        token: &ClaimToken,
+        answer: &KeptAnswer,
+        keep_until: Timestamp,
+    ) -> Result<Change, EffectStoreError> {
+        self.reach(Some(Verb::Release)).await?;
+        Ok(self.table.lock().unwrap().void(id, token, answer, keep_until))
+    }
+
     async fn take_over(
         &self,
         id: &EffectId,
@@ -165,6 +181,12 @@ pub(crate) enum Act {
     Fail(UpstreamCode),
     /// The same, once it is told to go on.
     FailSlowly(UpstreamCode),
+    /// Its source finds that the call cannot be sent, once it is told to go on.
+    RefuseSlowly(Refusal),
+    /// More than is kept, once it is told to go on.
+    LargeSlowly,
+    /// The source panics, once it is told to go on.
+    PanicSlowly,
     /// Its answer does not fit the schema.
     Misfit,
     /// The source panics.
@@ -267,7 +289,22 @@ impl Source for Upstream {
             Some(Act::FailSlowly(code)) => {
                 self.started.notify_one();
                 self.go_on.notified().await;
-                Err(UpstreamFailure::new(code, "It said no.").into())
+                Err(UpstreamFailure::new(code, "It said no.").with_cause(Behind).into())
+            }
+            Some(Act::RefuseSlowly(refusal)) => {
+                self.started.notify_one();
+                self.go_on.notified().await;
+                Err(refusal.into())
+            }
+            Some(Act::LargeSlowly) => {
+                self.started.notify_one();
+                self.go_on.notified().await;
+                Ok(Outcome::text("x".repeat(LARGEST_ANSWER)))
+            }
+            Some(Act::PanicSlowly) => {
+                self.started.notify_one();
+                self.go_on.notified().await;
+                panic!("as told")
             }
             Some(Act::DoneAndLost) => {
                 let _ = self.take_effect(call);

@@ -3,15 +3,15 @@
 use std::sync::atomic::Ordering;
 
 use bridgehead_core::{
-    Call, CallError, Outcome, RequestId, UpstreamCode,
+    ArgumentFault, Call, CallError, CredentialLack, CredentialRequired, Outcome, Refusal, RequestId, UpstreamCode,
     effects::{Task, TaskState, TaskVerb, handle},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::{
-    outlast::{long, spawn},
-    rig::{Act, Counted, Replica, Rig, Verb, call, code, number},
+    outlast::{long, only_reading, spawn},
+    rig::{Act, Counted, Replica, Rig, Verb, call, code, is_replayed, number},
 };
 
 fn taken(tool: &str, arguments: serde_json::Value) -> Call {
@@ -94,6 +94,19 @@ async fn a_task_is_its_callers_alone() {
     assert!(matches!(state(&replica, &id).await, TaskState::Working), "and cannot be stopped by another");
 }
 
+/// P2: nor is it for a sign-in of theirs that may not make the call.
+#[tokio::test]
+async fn a_task_is_no_way_around_a_scope_that_was_taken_away() {
+    let rig = Rig::new();
+    let replica = long(&rig);
+    let id = begun(&rig, &replica, order(), Act::Slowly).await;
+    for verb in [TaskVerb::Get, TaskVerb::Stop] {
+        let asked = replica.pipeline.task(&replica.catalog, &only_reading(ask("alice", &id)), verb).await;
+        assert_eq!(asked.unwrap_err().code(), "not_permitted");
+    }
+    assert!(matches!(state(&replica, &id).await, TaskState::Working));
+}
+
 /// In the same process at once; from another replica when the one that runs it renews its claim.
 #[tokio::test]
 async fn a_read_stops_when_its_task_is_cancelled() {
@@ -172,18 +185,64 @@ async fn an_error_is_told_as_it_was() {
     }
 }
 
-/// A key whose call came to nothing is fresh again, so there is no record of it; who asks is told what to do.
+/// D4: what a source finds out only on its way is told as it was, with all that the agent needs to go on.
 #[tokio::test]
-async fn a_call_with_a_key_that_came_to_nothing_is_made_again() {
-    let rig = Rig::new();
-    let replica = long(&rig);
-    let id = begun(&rig, &replica, order(), Act::FailSlowly(UpstreamCode::Unavailable)).await;
-    rig.upstream.go_on.notify_one();
-    rig.settle().await;
-    let told = task(&replica, &id, TaskVerb::Get).await.unwrap_err();
-    let object = Value::Object(told.to_object("r")).to_string();
-    assert!(object.contains("make it again with the same key"), "{object}");
-    assert_eq!(number(&replica.run(order()).await), 1);
+async fn a_refusal_that_comes_late_is_told_as_it_was() {
+    let missing = CredentialRequired {
+        vault: "erp".into(),
+        title: "ERP".into(),
+        subject: "alice".into(),
+        url: "https://mcp.example/account".into(),
+        lack: CredentialLack::NotAccepted,
+        said: Some("expired".into()),
+    };
+    let wrong = ArgumentFault { path: "/sku".into(), message: "is no article".into() };
+    let without_claim = Refusal::LacksClaim { claim: "team".into(), fault: "It is not there.".into() };
+    let refusals = [
+        Refusal::CredentialRequired(Box::new(missing)),
+        Refusal::InvalidArguments(vec![wrong]),
+        without_claim,
+        Refusal::ClientLacks { capability: "sampling".into() },
+    ];
+    for refusal in refusals {
+        for call in [look(), taken("order", json!({"sku": "A-1"}))] {
+            let rig = Rig::new();
+            let replica = long(&rig);
+            let id = begun(&rig, &replica, call, Act::RefuseSlowly(refusal.clone())).await;
+            rig.upstream.go_on.notify_one();
+            rig.settle().await;
+            match state(&replica, &id).await {
+                TaskState::Ended(Err(told)) => {
+                    assert_eq!(told.to_object("r"), CallError::from(refusal.clone()).to_object("r"));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+/// D4: a key whose call came to nothing is fresh again, and its caller is told why nothing came of it: there is
+/// nothing else from which they could learn that they may not do this, or have to wait.
+#[tokio::test]
+async fn a_call_with_a_key_that_came_to_nothing_says_why_and_is_made_again() {
+    for failure in [UpstreamCode::Unavailable, UpstreamCode::Forbidden, UpstreamCode::RateLimited] {
+        let rig = Rig::new();
+        let (here, there) = (long(&rig), long(&rig));
+        let id = begun(&rig, &here, order(), Act::FailSlowly(failure)).await;
+        rig.upstream.go_on.notify_one();
+        rig.settle().await;
+        let ended = task(&there, &id, TaskVerb::Get).await.unwrap();
+        assert!(ended.changed_at > ended.created_at && ended.keep_until > ended.changed_at);
+        match ended.state {
+            TaskState::Ended(told) => assert_eq!(code(&told), failure.as_str()),
+            other => panic!("{other:?}"),
+        }
+        let fetched = there.run(call("bridgehead_result", "alice", json!({"handle": id}))).await;
+        assert_eq!(code(&fetched), failure.as_str());
+        let other_arguments = taken("order", json!({"sku": "B-2", "idempotency_key": "k"}));
+        let made_again = there.run(other_arguments).await;
+        assert_eq!((number(&made_again), is_replayed(&made_again.unwrap())), (1, false), "the key is fresh");
+    }
 }
 
 /// A handle that was given is good, though nothing can be said of its task now; and what could not be
@@ -204,20 +263,23 @@ async fn a_store_that_fails_stops_nothing() {
 /// The times are those of the record: made when it was, kept from the end of the call on.
 #[tokio::test]
 async fn a_task_says_since_when_and_for_how_long() {
-    let rig = Rig::new();
-    let replica = long(&rig);
-    let id = begun(&rig, &replica, look(), Act::Slowly).await;
-    let running = task(&replica, &id, TaskVerb::Get).await.unwrap();
-    assert_eq!(running.created_at, running.changed_at);
-    rig.clock.advance(10);
-    rig.settle().await;
-    rig.upstream.go_on.notify_one();
-    rig.settle().await;
-    rig.clock.advance(100);
-    let ended = task(&replica, &id, TaskVerb::Get).await.unwrap();
-    assert_eq!(ended.created_at, running.created_at);
-    assert_eq!(ended.changed_at.duration_since(ended.created_at).as_secs(), 10);
-    assert!(ended.keep_until > ended.changed_at);
+    // With a key it is known half a second longer: since it was claimed.
+    for (call, took) in [(look(), 10), (taken("order", json!({"sku": "A-1"})), 10), (order(), 11)] {
+        let rig = Rig::new();
+        let replica = long(&rig);
+        let id = begun(&rig, &replica, call, Act::Slowly).await;
+        let running = task(&replica, &id, TaskVerb::Get).await.unwrap();
+        assert_eq!(running.created_at, running.changed_at);
+        rig.clock.advance(10);
+        rig.settle().await;
+        rig.upstream.go_on.notify_one();
+        rig.settle().await;
+        rig.clock.advance(100);
+        let ended = task(&replica, &id, TaskVerb::Get).await.unwrap();
+        assert_eq!(ended.created_at, running.created_at);
+        assert_eq!(ended.changed_at.duration_since(ended.created_at).as_secs(), took);
+        assert!(ended.keep_until > ended.changed_at);
+    }
 }
 
 /// What ends sooner needs no record, and a client without tasks is waited for as ever.

@@ -29,6 +29,7 @@ where
     times_are_kept_to_the_microsecond(&*make().await?).await?;
     an_answer_is_found_as_it_was_and_stays(&*make().await?).await?;
     what_is_over_is_as_good_as_gone(&*make().await?).await?;
+    what_is_void_is_there_for_its_handle_alone(&*make().await?).await?;
     every_order_of_verbs_ends_as_in_the_table(&*make().await?).await?;
     long_ways_end_as_in_the_table(&*make().await?).await?;
     of_many_claims_one_counts(make().await?).await?;
@@ -82,6 +83,7 @@ async fn an_empty_store_knows_nothing(store: &dyn EffectStore) -> Result<(), Eff
     assert_eq!(store.settle(&id, &token, &answer("x"), at(9)).await?, Change::TooLate);
     assert_eq!(store.doubt(&id, &token, at(9)).await?, Change::TooLate);
     assert_eq!(store.release(&id, &token).await?, Change::TooLate);
+    assert_eq!(store.void(&id, &token, &answer("x"), at(9)).await?, Change::TooLate);
     assert_eq!(store.take_over(&id, &token, &token, lease(0), at(0)).await?, Change::TooLate);
     assert_eq!(store.sweep_effects(Timestamp::MAX).await?, 0);
     assert_eq!(store.find_effect(&id, at(0)).await?, None, "to ask for an effect makes none");
@@ -152,6 +154,21 @@ async fn what_is_over_is_as_good_as_gone(store: &dyn EffectStore) -> Result<(), 
     Ok(())
 }
 
+async fn what_is_void_is_there_for_its_handle_alone(store: &dyn EffectStore) -> Result<(), EffectStoreError> {
+    let (record, said) = (claim("k", "a", 0), KeptAnswer::new(vec![0, 0xff, b'\'', 0]));
+    let _ = store.claim(&record, at(0)).await?;
+    assert_eq!(store.void(&record.id, &token("b"), &said, at(500)).await?, Change::TooLate, "another's claim");
+    assert_eq!(store.void(&record.id, &token("a"), &said, at(500)).await?, Change::Made);
+    assert_eq!(store.settle(&record.id, &token("a"), &answer("late"), at(900)).await?, Change::TooLate);
+    assert_eq!(store.release(&record.id, &token("a")).await?, Change::TooLate);
+    let void = EffectRecord { state: EffectState::Void { answer: said }, keep_until: at(500), ..record };
+    assert_eq!(store.find_effect(&void.id, at(499)).await?, Some(void));
+    let anew = EffectRecord { digest: [7; 32], ..claim("k", "b", 1) };
+    assert_eq!(store.claim(&anew, at(1)).await?, ClaimOutcome::Claimed, "the key is fresh");
+    assert_eq!(store.find_effect(&anew.id, at(1)).await?, Some(anew), "and nothing of the old record is left");
+    Ok(())
+}
+
 /// One step of two claims, `a` and `b`, that contend for one effect.
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -160,12 +177,13 @@ enum Step {
     Settle(&'static str),
     Doubt(&'static str),
     Release(&'static str),
+    Void(&'static str),
     TakeOver(&'static str, &'static str),
     /// Time goes on by so many microseconds.
     Wait(i64),
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 16] = [
     Step::Claim("a"),
     Step::Claim("b"),
     Step::Renew("a"),
@@ -176,6 +194,8 @@ const STEPS: [Step; 14] = [
     Step::Doubt("b"),
     Step::Release("a"),
     Step::Release("b"),
+    Step::Void("a"),
+    Step::Void("b"),
     Step::TakeOver("a", "b"),
     Step::TakeOver("b", "a"),
     Step::Wait(LEASE),
@@ -216,6 +236,10 @@ impl<'s> Beside<'s> {
                 (store.doubt(&id, &token(name), keep_until).await?, table.doubt(&id, &token(name), keep_until))
             }
             Step::Release(name) => (store.release(&id, &token(name)).await?, table.release(&id, &token(name))),
+            Step::Void(name) => (
+                store.void(&id, &token(name), &answer(name), keep_until).await?,
+                table.void(&id, &token(name), &answer(name), keep_until),
+            ),
             Step::TakeOver(from, to) => (
                 store.take_over(&id, &token(from), &token(to), lease(now), at(now)).await?,
                 table.take_over(&id, &token(from), &token(to), lease(now), at(now)),
@@ -238,8 +262,13 @@ impl<'s> Beside<'s> {
 
 /// Every two steps in every order, from each of the states that a claim can be in.
 async fn every_order_of_verbs_ends_as_in_the_table(store: &dyn EffectStore) -> Result<(), EffectStoreError> {
-    let begins: [&[Step]; 4] =
-        [&[], &[Step::Claim("a")], &[Step::Claim("a"), Step::Doubt("a")], &[Step::Claim("a"), Step::Wait(LEASE)]];
+    let begins: [&[Step]; 5] = [
+        &[],
+        &[Step::Claim("a")],
+        &[Step::Claim("a"), Step::Doubt("a")],
+        &[Step::Claim("a"), Step::Void("a")],
+        &[Step::Claim("a"), Step::Wait(LEASE)],
+    ];
     for (number, begin) in begins.iter().enumerate() {
         for (first, second) in STEPS.iter().flat_map(|first| STEPS.iter().map(move |second| (first, second))) {
             let mut beside = Beside::new(store, format!("{number}-{first:?}-{second:?}").replace(' ', ""));

@@ -65,6 +65,16 @@ impl EffectStore for Memory {
         Ok(self.effects().release(id, token))
     }
 
+    async fn void(
+        &self,
+        id: &EffectId,
+        token: &ClaimToken,
+        answer: &KeptAnswer,
+        keep_until: Timestamp,
+    ) -> Result<Change, EffectStoreError> {
+        Ok(self.effects().void(id, token, answer, to_microsecond(keep_until)))
+    }
+
     async fn take_over(
         &self,
         id: &EffectId,

@@ -16,15 +16,15 @@ use crate::{
     key_row::micros,
 };
 
-/// A record that is not kept any longer is as good as none.
+/// A record that is not kept any longer, or void, is as good as none.
 const CLAIM: &str = concat!(
     "INSERT INTO bridgehead_effect AS kept (",
     effect_columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO UPDATE SET \
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (id) DO UPDATE SET \
      endpoint = excluded.endpoint, subject = excluded.subject, tool = excluded.tool, digest = excluded.digest, \
      token = excluded.token, state = excluded.state, lease_until = excluded.lease_until, answer = excluded.answer, \
-     first_sent_at = excluded.first_sent_at, upstream_header = excluded.upstream_header, \
-     keep_until = excluded.keep_until WHERE kept.keep_until <= $13"
+     told = excluded.told, first_sent_at = excluded.first_sent_at, upstream_header = excluded.upstream_header, \
+     keep_until = excluded.keep_until WHERE kept.keep_until <= $14 OR kept.state = 'void'"
 );
 
 const FIND: &str = concat!("SELECT ", effect_columns!(), " FROM bridgehead_effect WHERE id = $1 AND keep_until > $2");
@@ -33,12 +33,15 @@ const RENEW: &str =
     "UPDATE bridgehead_effect SET lease_until = $3, keep_until = $4 WHERE id = $1 AND token = $2 AND state = 'running'";
 
 const SETTLE: &str = "UPDATE bridgehead_effect SET state = 'settled', lease_until = NULL, answer = $3, keep_until = $4 \
-     WHERE id = $1 AND token = $2 AND state <> 'settled'";
+     WHERE id = $1 AND token = $2 AND state NOT IN ('settled', 'void')";
 
 const DOUBT: &str = "UPDATE bridgehead_effect SET state = 'in_doubt', lease_until = NULL, keep_until = $3 \
      WHERE id = $1 AND token = $2 AND state = 'running'";
 
-const RELEASE: &str = "DELETE FROM bridgehead_effect WHERE id = $1 AND token = $2 AND state <> 'settled'";
+const RELEASE: &str = "DELETE FROM bridgehead_effect WHERE id = $1 AND token = $2 AND state NOT IN ('settled', 'void')";
+
+const MAKE_VOID: &str = "UPDATE bridgehead_effect SET state = 'void', lease_until = NULL, told = $3, keep_until = $4 \
+     WHERE id = $1 AND token = $2 AND state NOT IN ('settled', 'void')";
 
 const TAKE_OVER: &str = "UPDATE bridgehead_effect SET token = $3, state = 'running', lease_until = $4, keep_until = $5 \
      WHERE id = $1 AND token = $2 AND keep_until > $6 \
@@ -59,7 +62,7 @@ impl EffectStore for Postgres {
             if done.rows_affected() > 0 {
                 return Ok(ClaimOutcome::Claimed);
             }
-            if let Some(found) = self.find_effect(&record.id, now).await? {
+            if let Some(found) = self.find_effect(&record.id, now).await?.filter(|found| !found.is_void()) {
                 return Ok(ClaimOutcome::Found(found));
             }
         }
@@ -111,6 +114,19 @@ impl EffectStore for Postgres {
     async fn release(&self, id: &EffectId, token: &ClaimToken) -> Result<Change, EffectStoreError> {
         let release = sqlx::query(RELEASE).bind(id.as_str()).bind(token.as_str());
         let done = release.execute(&self.pool).await.map_err(store_error)?;
+        Ok(change(done.rows_affected()))
+    }
+
+    async fn void(
+        &self,
+        id: &EffectId,
+        token: &ClaimToken,
+        answer: &KeptAnswer,
+        keep_until: Timestamp,
+    ) -> Result<Change, EffectStoreError> {
+        let void = sqlx::query(MAKE_VOID).bind(id.as_str()).bind(token.as_str());
+        let void = void.bind(answer.as_bytes()).bind(micros(keep_until));
+        let done = void.execute(&self.pool).await.map_err(store_error)?;
         Ok(change(done.rows_affected()))
     }
 

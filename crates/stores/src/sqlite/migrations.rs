@@ -20,6 +20,7 @@ const STEPS: &[Step] = &[
     (6, "identity", include_str!("migrations/0006_identity.sql")),
     (7, "credential", include_str!("migrations/0007_credential.sql")),
     (8, "effect", include_str!("migrations/0008_effect.sql")),
+    (9, "void effect", include_str!("migrations/0009_void_effect.sql")),
 ];
 
 /// Where the steps that were done are remembered.

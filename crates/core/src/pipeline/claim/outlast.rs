@@ -10,14 +10,18 @@ use tokio_util::sync::DropGuard;
 
 use super::{Claim, Claims, End, FIRST_PAUSE, LONGEST_PAUSE, Look, cause};
 use crate::{
-    ArgumentFault, Call, CallError, Catalog, ClaimedEffect, EffectId, EffectStoreError, Entry, IdempotencyKey, InDoubt,
-    Outcome, Refusal, Resolution, UpstreamCode, UpstreamFailure,
+    ArgumentFault, Call, CallError, Caller, Catalog, ClaimedEffect, EffectId, EffectStoreError, Entry, InDoubt,
+    Outcome, Refusal, RequestId, Resolution, UpstreamCode, UpstreamFailure,
     effects::{
         Answer, ClaimOutcome, ClaimToken, EffectRecord, EffectState, Standing, Verdict,
         handle::{HANDLE, HANDLE_KEPT, PATIENCE, still_running},
     },
-    pipeline::gate::Gate,
+    permit,
+    pipeline::{audit, gate::Gate},
 };
+
+/// How often it is looked whether a call was sent by now that had not been when its client's patience was over.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A call on its way to its end, which nobody need wait for.
 pub(in crate::pipeline) type Work = BoxFuture<'static, Result<Outcome, CallError>>;
@@ -29,7 +33,8 @@ pub(in crate::pipeline) struct Long {
     pub(in crate::pipeline) deadline: Option<Timestamp>,
     /// How long it is waited for.
     pub(in crate::pipeline) patience: Duration,
-    pub(in crate::pipeline) subject: Arc<str>,
+    pub(in crate::pipeline) request_id: RequestId,
+    pub(in crate::pipeline) caller: Arc<Caller>,
     pub(in crate::pipeline) digest: [u8; 32],
     /// The effect of its idempotency key, where it has one.
     pub(in crate::pipeline) effect: Option<EffectId>,
@@ -39,17 +44,18 @@ pub(in crate::pipeline) struct Long {
 
 impl Claims {
     /// Waits for `work` as long as its client does, and then answers a handle. What has not been sent by
-    /// then is waited for on: a handle of it would be one of nothing.
+    /// then is waited for on until it is: a handle of it would be one of nothing.
     pub(in crate::pipeline) async fn outlast(
         self: &Arc<Self>,
         long: Long,
         mut work: Work,
     ) -> Result<Outcome, CallError> {
+        let mut pause = long.patience;
         loop {
             tokio::select! {
                 biased;
                 result = &mut work => return result,
-                () = self.dispatch.clock.sleep(long.patience) => {}
+                () = self.dispatch.clock.sleep(pause) => pause = pause.min(LOOK_AGAIN),
             }
             if long.gate.may_take_effect() {
                 break;
@@ -76,13 +82,10 @@ impl Claims {
 
     /// Makes a record for a call that is under way.
     async fn keep(&self, long: &Long) -> Result<Claim, EffectStoreError> {
-        let origin = self.origin(&long.entry, long.subject.clone());
+        let origin = self.origin(&long.entry, long.caller.subject.clone());
         let token = ClaimToken::generate(&*self.effects.randomness);
-        let key = IdempotencyKey::parse(ClaimToken::generate(&*self.effects.randomness).as_str());
-        // Hexadecimal digits make a key.
-        let id = key.map(|key| origin.effect(&key)).map_err(EffectStoreError::new)?;
         let retention = long.entry.tool.policy.idempotency_retention.min(HANDLE_KEPT);
-        let claim = Claim { id, token, retention };
+        let claim = Claim { id: origin.handle(&token), token, retention };
         let now = self.dispatch.clock.now();
         let lease = claim.lease(now);
         let record = EffectRecord {
@@ -115,7 +118,11 @@ impl Claims {
             () = self.renew(&claim, |_| {}), if is_read => return,
             never = self.hold(&claim, |_| {}), if !is_read => match never {},
         };
-        let end = end_of(&long.entry, result);
+        // Whoever fetches it gets the error, and never what lies behind it.
+        if let Err(error) = &result {
+            audit::log(&long.request_id, &long.entry.tool.address, error);
+        }
+        let end = end_of(&long, result);
         if let Err(error) = self.write(&claim, &end).await {
             self.write_late(&claim, &end, error).await;
         }
@@ -143,10 +150,9 @@ impl Claims {
             // Listened for before the look, so that an end in between is heard.
             let end = listening.end();
             let now = self.dispatch.clock.now();
-            let record = self.own_record(&id, call, now).await?;
-            let entry = entry_of(catalog, &record);
+            let (record, entry) = self.own_record(catalog, &id, call, now).await?;
             match record.standing(now) {
-                Standing::Settled(answer) => return Answer::read(answer).replay(),
+                Standing::Settled(answer) | Standing::Void(answer) => return Answer::read(answer).replay(),
                 Standing::InDoubt => return self.gone(entry, &record, now).await,
                 Standing::Running => {}
             }
@@ -161,13 +167,15 @@ impl Claims {
         }
     }
 
-    /// The record that a handle names, for its caller alone.
-    pub(super) async fn own_record(
+    /// The record that a handle names, and its tool where that is still served: for its caller alone, and as
+    /// long as they may call the tool.
+    pub(super) async fn own_record<'c>(
         &self,
+        catalog: &'c Catalog,
         id: &EffectId,
         call: &Call,
         now: Timestamp,
-    ) -> Result<EffectRecord, CallError> {
+    ) -> Result<(EffectRecord, Option<&'c Arc<Entry>>), CallError> {
         let found = self.effects.store.find_effect(id, now).await.map_err(|error| {
             tracing::error!(effect = %id, cause = cause(&error), "what became of an effect could not be read");
             Refusal::IdempotencyUnavailable
@@ -175,7 +183,12 @@ impl Claims {
         let own = |record: &EffectRecord| {
             record.origin.endpoint == self.effects.endpoint && record.origin.subject == call.caller.subject
         };
-        found.filter(own).ok_or_else(no_such_handle)
+        let record = found.filter(own).ok_or_else(no_such_handle)?;
+        let entry = entry_of(catalog, &record);
+        if let Some(entry) = entry {
+            permit(&call.caller, &entry.tool)?;
+        }
+        Ok((record, entry))
     }
 
     /// The server that ran the call is gone, or heard no end of it.
@@ -191,6 +204,10 @@ impl Claims {
             let message = format!("The server that ran `{name}` was gone before it had ended. Call `{name}` again.");
             return Err(UpstreamFailure::new(UpstreamCode::ConnectionLost, message).into());
         }
+        // The source was told of no effect, so that it has none is no word of what was done.
+        if !record.has_key() {
+            return Err(in_doubt(name, record));
+        }
         let effect = ClaimedEffect {
             id: record.id.clone(),
             digest: record.digest,
@@ -203,9 +220,7 @@ impl Claims {
                 Look::Running => Ok(still_running(name, &record.id)),
             },
             Resolution::NotDone => {
-                let message = format!(
-                    "`{name}` did not take effect. Call it again, with the same idempotency key if it had one."
-                );
+                let message = format!("`{name}` did not take effect. Call it again with the same idempotency key.");
                 let failure = UpstreamFailure::new(UpstreamCode::ConnectionLost, message);
                 Err(failure.with_verdict(Verdict::Undone).into())
             }
@@ -216,21 +231,14 @@ impl Claims {
 
 /// How a call without a key ends. It is nobody's first or second: whatever came of it is what its handle
 /// gives, unless it is a call with effects of which nobody knows.
-fn end_of(entry: &Entry, result: Result<Outcome, CallError>) -> End {
-    match (Verdict::of(&result), result) {
-        (_, Ok(outcome)) => End::Settled(Answer::Outcome(outcome).keep()),
-        (Verdict::InDoubt, Err(_)) if !entry.tool.effect.is_read() => End::InDoubt,
-        (_, Err(CallError::Upstream(failure))) => End::Settled(Answer::Failure(*failure).keep()),
-        (_, Err(CallError::Internal(fault))) => {
-            tracing::error!(tool = %entry.tool.address, doing = fault.doing, cause = ?fault.cause, "a long call failed by our own fault");
-            End::Settled(Answer::Fault.keep())
-        }
-        (_, Err(other)) => {
-            let mut failure = UpstreamFailure::new(UpstreamCode::Failed, other.to_string());
-            failure.retryable = other.retryable();
-            End::Settled(Answer::Failure(failure).keep())
-        }
-    }
+fn end_of(long: &Long, result: Result<Outcome, CallError>) -> End {
+    let is_read = long.entry.tool.effect.is_read();
+    let answer = match (Verdict::of(&result), result) {
+        (_, Ok(outcome)) => Answer::Outcome(outcome),
+        (Verdict::InDoubt, Err(_)) if !is_read => return End::InDoubt,
+        (_, Err(error)) => Answer::of_error(error, &long.request_id),
+    };
+    End::Settled(answer.keep())
 }
 
 /// The handle that was given, or that is none.
@@ -240,7 +248,7 @@ pub(super) fn handle_in(call: &Call) -> Result<EffectId, CallError> {
 }
 
 /// The tool that was called, where it is still served.
-pub(super) fn entry_of<'a>(catalog: &'a Catalog, record: &EffectRecord) -> Option<&'a Arc<Entry>> {
+fn entry_of<'a>(catalog: &'a Catalog, record: &EffectRecord) -> Option<&'a Arc<Entry>> {
     catalog.entries().iter().find(|entry| *entry.tool.address.to_string() == *record.origin.tool)
 }
 

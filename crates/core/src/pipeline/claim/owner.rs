@@ -7,7 +7,8 @@ use tokio::sync::oneshot;
 use super::{Claim, Claims, Held, Keyed, Look, RENEW_EVERY, answered, cause, later};
 use crate::{
     CallError, Outcome, Resolution,
-    effects::{Answer, Change, EffectStoreError, KeptAnswer, Lease, Standing, Verdict},
+    effects::{Answer, Change, EffectStoreError, KeptAnswer, Lease, Standing, Verdict, handle::HANDLE_KEPT},
+    pipeline::audit,
 };
 
 /// When it is tried again to write down an end, after the store failed. Then the lease runs out, and
@@ -28,6 +29,8 @@ pub(super) enum Sending {
 pub(super) enum End {
     Settled(KeptAnswer),
     Released,
+    /// Released as well, and whoever has the handle is told why.
+    Void(KeptAnswer),
     InDoubt,
 }
 
@@ -61,7 +64,10 @@ impl Claims {
         };
         // Whoever asked may have gone. Where the store failed they get the answer that there is: it is
         // true, whether or not it can be given again.
-        let _ = say.send(Look::Ended(result));
+        if let Err(Look::Ended(Err(error))) = say.send(Look::Ended(result)) {
+            let Keyed { entry, call, .. } = &held.keyed;
+            audit::log(&call.request_id, &entry.tool.address, &error);
+        }
         if let Err(error) = written {
             self.write_late(&held.claim, &end, error).await;
         }
@@ -81,7 +87,9 @@ impl Claims {
             (Verdict::Definite, Err(CallError::Upstream(failure))) => {
                 (End::Settled(Answer::Failure((*failure).clone()).keep()), Err(CallError::Upstream(failure)))
             }
-            (Verdict::Undone, result) => (End::Released, result),
+            (Verdict::Undone, Err(error)) => (self.came_to_nothing(&held.keyed, &error), Err(error)),
+            // A success is definite.
+            (Verdict::Undone, Ok(outcome)) => (End::Released, Ok(outcome)),
             (Verdict::Definite | Verdict::InDoubt, result) => self.doubted(&held.keyed, result.err()).await,
         }
     }
@@ -95,8 +103,20 @@ impl Claims {
     async fn doubted(&self, keyed: &Keyed, error: Option<CallError>) -> (End, Result<Outcome, CallError>) {
         match keyed.entry.source.resolve(&keyed.entry.tool.address.tool, &keyed.effect).await {
             Resolution::Done(outcome) => Self::done(keyed, outcome),
-            Resolution::NotDone => (End::Released, Err(undone(keyed, error))),
+            Resolution::NotDone => {
+                let error = undone(keyed, error);
+                (self.came_to_nothing(keyed, &error), Err(error))
+            }
             Resolution::Unknown => (End::InDoubt, Err(keyed.in_doubt(error))),
+        }
+    }
+
+    /// How a call ends that came to nothing. Where its caller may have no more than a handle by now, they are told
+    /// by that.
+    fn came_to_nothing(&self, keyed: &Keyed, error: &CallError) -> End {
+        match self.gives_handles(&keyed.entry) {
+            true => End::Void(Answer::of_error(error.clone(), &keyed.call.request_id).keep()),
+            false => End::Released,
         }
     }
 
@@ -129,6 +149,10 @@ impl Claims {
         match end {
             End::Settled(answer) => self.effects.store.settle(id, token, answer, keep_until).await,
             End::Released => self.effects.store.release(id, token).await,
+            End::Void(answer) => {
+                let keep_until = later(self.dispatch.clock.now(), (*retention).min(HANDLE_KEPT));
+                self.effects.store.void(id, token, answer, keep_until).await
+            }
             End::InDoubt => self.effects.store.doubt(id, token, keep_until).await,
         }
     }
@@ -152,7 +176,7 @@ impl Claims {
         match self.effects.store.find_effect(&held.claim.id, now).await {
             Ok(Some(record)) => match record.standing(now) {
                 Standing::Settled(answer) => Answer::read(answer).replay(),
-                Standing::Running | Standing::InDoubt => result,
+                Standing::Running | Standing::InDoubt | Standing::Void(_) => result,
             },
             Ok(None) | Err(_) => result,
         }

@@ -1,16 +1,13 @@
 //! A call that was answered with a handle, as a task: what is known of it now, without waiting, and stopping
 //! it. From any replica, for its caller alone.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{
-    Claims, LEASE, cause, later,
-    outlast::{entry_of, handle_in},
-};
+use super::{Claims, LEASE, cause, later, outlast::handle_in};
 use crate::{
-    Call, CallError, Catalog, Refusal,
+    Call, CallError, Catalog, Entry, Refusal,
     effects::{
         Answer, EffectRecord, EffectState, Standing, Task, TaskState, TaskVerb,
         handle::{HANDLE_KEPT, of_answer},
@@ -27,18 +24,16 @@ impl Claims {
     ) -> Result<Task, CallError> {
         let id = handle_in(call)?;
         let now = self.dispatch.clock.now();
-        let mut record = self.own_record(&id, call, now).await?;
-        let entry = entry_of(catalog, &record);
-        // Of a tool that is gone by now, nobody knows for how long its effects are remembered.
-        let kept = entry.map_or(HANDLE_KEPT, |entry| entry.tool.policy.idempotency_retention.min(HANDLE_KEPT));
+        let (mut record, entry) = self.own_record(catalog, &id, call, now).await?;
+        let kept = kept(&record, entry);
         let is_read = entry.is_some_and(|entry| entry.tool.effect.is_read());
         if verb == TaskVerb::Stop && is_read && record.standing(now) == Standing::Running {
             self.stop(&record, later(now, kept)).await?;
-            record = self.own_record(&id, call, now).await?;
+            (record, _) = self.own_record(catalog, &id, call, now).await?;
         }
         let state = match record.standing(now) {
             Standing::Running => TaskState::Working,
-            Standing::Settled(answer) => match Answer::read(answer) {
+            Standing::Settled(answer) | Standing::Void(answer) => match Answer::read(answer) {
                 Answer::Stopped => TaskState::Stopped,
                 answer => TaskState::Ended(answer.replay()),
             },
@@ -70,11 +65,21 @@ impl Claims {
     }
 }
 
+/// For how long it is kept from its end on: with a key as long as the key. Of a tool that is gone by now,
+/// nobody knows how long that is.
+fn kept(record: &EffectRecord, entry: Option<&Arc<Entry>>) -> Duration {
+    match entry.map(|entry| entry.tool.policy.idempotency_retention) {
+        Some(retention) if record.has_key() && !record.is_void() => retention,
+        Some(retention) => retention.min(HANDLE_KEPT),
+        None => HANDLE_KEPT,
+    }
+}
+
 /// When the record was last written, as far as it says: until when it is kept follows from that.
 fn changed_at(record: &EffectRecord, kept: Duration) -> Timestamp {
     let (until, after) = match record.state {
         EffectState::Running { lease_until } => (lease_until, LEASE),
-        EffectState::InDoubt | EffectState::Settled { .. } => (record.keep_until, kept),
+        EffectState::InDoubt | EffectState::Settled { .. } | EffectState::Void { .. } => (record.keep_until, kept),
     };
     until.checked_sub(after).unwrap_or(record.first_sent_at)
 }
