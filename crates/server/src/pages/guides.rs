@@ -304,8 +304,8 @@ impl<'a> Doors<'a> {
         if self.client_id_from.is_some() {
             // A server that is named on the command line has no settings there, where a client id could go.
             steps.push(
-                "Add a server there by hand, with the transport Streamable HTTP and the address above, and enter in \
-                 its settings the client id that your administrator gives you."
+                "In the browser that the command opens, add a server by hand, with the transport Streamable HTTP and \
+                 the address above, and enter in its settings the client id that your administrator gives you."
                     .to_owned(),
             );
         } else {
@@ -313,12 +313,13 @@ impl<'a> Doors<'a> {
             with_server.extend(transport.clone());
             with_server.extend(header_flags("--header", self.headers_unless_oauth()));
         }
-        steps.push(if self.oauth {
-            "Press the switch beside the server: the page to sign in opens.".to_owned()
-        } else {
-            "Press the switch beside the server to connect.".to_owned()
+        let switch = "Press the switch beside the server";
+        steps.push(match (self.client_id_from, self.oauth) {
+            (Some(_), _) => format!("{switch}: the page to sign in opens."),
+            (None, true) => format!("The command opens your browser. {switch} there: the page to sign in opens."),
+            (None, false) => format!("The command opens your browser. {switch} there."),
         });
-        let place = "In a terminal, with Node.js 22.19 or newer; it opens your browser";
+        let place = "In a terminal, with Node.js 22.19 or newer";
         snippets.push(Snippet::new(place, command(&with_server)));
         if self.open || !self.headers.is_empty() {
             let mut words = browser;
@@ -367,10 +368,7 @@ impl<'a> Doors<'a> {
             steps.push(step.to_owned());
         }
         if self.client_id_from.is_some() && asks {
-            steps.push(
-                "Where it asks for a client id, enter the one that your administrator gives you. A secret is not needed."
-                    .to_owned(),
-            );
+            steps.push("Where it asks for a client id, enter the one that your administrator gives you.".to_owned());
         }
         steps
     }
@@ -437,6 +435,12 @@ fn command(words: &[String]) -> String {
         line.push_str(&quoted(word));
     }
     line
+}
+
+/// Whether a word of a command, with the blank behind it, is a flag: these are not broken after a hyphen.
+pub(super) fn is_flag(word: &str) -> bool {
+    let name = word.trim_end().strip_prefix("--").unwrap_or_default();
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
 fn quoted(word: &str) -> String {
