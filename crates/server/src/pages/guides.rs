@@ -437,9 +437,9 @@ fn command(words: &[String]) -> String {
     line
 }
 
-/// Whether a word of a command, with the blank behind it, is a flag: these are not broken after a hyphen.
+/// Whether a word of a command is a flag: these are not broken after a hyphen.
 pub(super) fn is_flag(word: &str) -> bool {
-    let name = word.trim_end().strip_prefix("--").unwrap_or_default();
+    let name = word.strip_prefix("--").unwrap_or_default();
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
