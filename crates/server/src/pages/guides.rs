@@ -10,7 +10,7 @@ use bridgehead_auth::issuer::Preset;
 use serde_json::{Map, Value, json};
 use url::{Url, form_urlencoded};
 
-use super::{ClientRegistration, Connect, ForeignRegistration, WayIn};
+use super::{ClientRegistration, Connect, ForeignRegistration, Reach, WayIn};
 
 /// What to do in one client.
 pub(super) struct Guide {
@@ -89,6 +89,7 @@ pub(super) fn all(connect: &Connect) -> Vec<Guide> {
 struct Doors<'a> {
     name: &'a str,
     url: &'a str,
+    reach: Reach,
     /// Nobody is asked who they are.
     open: bool,
     /// They may sign in by OAuth.
@@ -114,6 +115,7 @@ impl<'a> Doors<'a> {
         Self {
             name: &connect.site.name,
             url: &connect.endpoint_url,
+            reach: connect.reach,
             open: ways.is_empty(),
             oauth: ways.iter().any(|way| matches!(way, WayIn::OAuth { .. } | WayIn::ForeignOAuth { .. })),
             client_id_from: ways.iter().find_map(|way| match way {
@@ -144,7 +146,14 @@ impl<'a> Doors<'a> {
             );
             return Guide { client, steps: vec![step], link: None, snippets: Vec::new() };
         }
-        let mut steps: Vec<String> = dialog.open.iter().map(|step| (*step).to_owned()).collect();
+        let mut steps = match self.reach {
+            Reach::Public => Vec::new(),
+            Reach::Local => vec![format!(
+                "{client} calls from the internet, over HTTPS, and cannot reach this address: the server needs another \
+                 one first."
+            )],
+        };
+        steps.extend(dialog.open.iter().map(|step| (*step).to_owned()));
         steps.push(format!("Enter {} as the name, and the address above as the URL.", self.name));
         let authentication = if self.oauth { dialog.oauth } else { dialog.none };
         steps.push(format!("Where it asks for authentication, choose {authentication}."));

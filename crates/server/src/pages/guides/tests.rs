@@ -93,6 +93,17 @@ fn clients_that_cannot_send_keys_say_so() {
     }
 }
 
+/// What calls from the internet is not sent to an address of this machine without a word.
+#[test]
+fn platforms_cannot_reach_an_address_of_this_machine() {
+    for client in ["Claude", "ChatGPT"] {
+        for (reach, said) in [(Reach::Local, true), (Reach::Public, false)] {
+            let guide = guide(&Connect { reach, ..connect("Warehouse", vec![OAUTH]) }, client);
+            assert_eq!(guide.steps[0].contains("cannot reach this address"), said, "{client}: {}", guide.steps[0]);
+        }
+    }
+}
+
 /// The link says what the file says, as far as nobody's key is needed for it.
 #[test]
 fn cursor_opens_a_link_with_its_configuration() {
