@@ -64,8 +64,13 @@ export default {
   description: 'A remote MCP server in front of an API, a database or Rust code',
   // For those who develop Bridgehead, not for those who use it.
   srcExclude: ['adr/**', 'requirements.md'],
-  // Words in angle brackets are words.
-  markdown: { html: false, config: captions },
+  markdown: {
+    // Words in angle brackets are words.
+    html: false,
+    // Comments in the usual themes are too pale to read.
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
+    config: captions,
+  },
   themeConfig: {
     sidebar: [
       ...CHAPTERS.map(([text, pages]) => ({ text, items: pages.map(item) })),

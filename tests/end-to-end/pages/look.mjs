@@ -17,8 +17,8 @@ const DEVICES = {
   phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5, isMobile: true, hasTouch: true },
   desktop: { viewport: { width: 1280, height: 900 } },
 };
-// WCAG 2.2, 1.4.10: content reflows down to here.
-const NARROWEST = 320;
+// A page has to fit into these as well: WCAG 2.2, 1.4.10, wants the first, and the others lie where the layout changes.
+const NARROWER = [320, 640, 768];
 // The page that has a script.
 const SCRIPTED = /^connect-/;
 const SCRIPT = '/copy.js';
@@ -162,21 +162,34 @@ async function accessible(page, at) {
   holds(`${at} is accessible`, violations.length === 0, told);
 }
 
+/** Nothing reaches out of the page or has to be scrolled sideways, and no button lies on the text that it copies. */
 async function fits(page, at) {
   const usual = page.viewportSize();
-  for (const width of new Set([usual.width, NARROWEST])) {
+  for (const width of [usual.width, ...NARROWER.filter(width => width < usual.width)]) {
     await page.setViewportSize({ width, height: usual.height });
-    const wide = await page.evaluate(() => {
+    const { wide, covered } = await page.evaluate(() => {
       const most = document.documentElement.clientWidth;
-      const scrolls = element => element.closest('pre') !== null;
+      const shown = element => (element.textContent || element.outerHTML).trim().slice(0, 100);
       const over = [...document.body.querySelectorAll('*')].filter(element => {
         const box = element.getBoundingClientRect();
-        return !scrolls(element) && !element.closest('.unseen') && box.width > 0 && box.right > most + 1;
+        const scrolls = element.scrollWidth > element.clientWidth && getComputedStyle(element).overflowX === 'auto';
+        return !element.closest('.unseen') && box.width > 0 && (scrolls || box.right > most + 1);
       });
       const page = document.documentElement.scrollWidth > most ? ['the page scrolls sideways'] : [];
-      return [...page, ...over.map(element => element.outerHTML.slice(0, 100))];
+      const covered = [...document.querySelectorAll('[data-copy]')].filter(value => {
+        const button = (value.closest('pre') ?? value).nextElementSibling?.closest('button.copies');
+        if (!button) return false;
+        const box = button.getBoundingClientRect();
+        const text = document.createRange();
+        text.selectNodeContents(value);
+        return [...text.getClientRects()].some(line => (
+          line.left < box.right && box.left < line.right && line.top < box.bottom && box.top < line.bottom
+        ));
+      });
+      return { wide: [...page, ...over.map(shown)], covered: covered.map(shown) };
     });
     holds(`${at} fits into ${width} pixels`, wide.length === 0, wide);
+    holds(`${at} covers no text at ${width} pixels`, covered.length === 0, covered);
   }
   await page.setViewportSize(usual);
 }

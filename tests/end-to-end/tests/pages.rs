@@ -89,6 +89,12 @@ async fn the_script_can_fail() {
         broken.page.html = broken.page.html.replace(right, wrong);
     }
     write(folder.path(), &broken);
+    let mut covered = samples::all().into_iter().find(|sample| sample.name == "connect-header-keys").unwrap();
+    let (start, end) = ("data-copy=\"the command\">", "</code></pre>");
+    covered.page.html =
+        covered.page.html.replace(start, &format!("{start}<nobr>")).replace(end, &format!("</nobr>{end}"));
+    write(folder.path(), &covered);
+    std::fs::write(folder.path().join("copy.js"), COPY_SCRIPT).unwrap();
     let output = look(folder.path(), &folder.path().join("screenshots")).await;
     let complained = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{complained}");
@@ -98,6 +104,7 @@ async fn the_script_can_fail() {
         "sign-in (phone-light) makes the browser complain of nothing",
         "sign-in (desktop-dark) fits into 320 pixels",
         "sign-in (desktop-dark) has its style, which its policy names",
+        "connect-header-keys (desktop-light) covers no text at 640 pixels: [\"bridgehead keys create",
     ] {
         assert!(complained.contains(found), "{found}: not in\n{complained}");
     }
@@ -107,12 +114,13 @@ async fn the_script_can_fail() {
 fn pasted(page: &str, client: &str) -> String {
     let (_, guide) = page.split_once(&format!("<summary>{client}</summary>")).unwrap();
     let (guide, _) = guide.split_once("</details>").unwrap();
-    let (_, snippet) = guide.rsplit_once("<pre ").unwrap();
+    let (_, snippet) = guide.rsplit_once("<pre>").unwrap();
     let (_, snippet) = snippet.split_once("data-copy=").unwrap();
     let text = snippet.split_once('>').unwrap().1.split_once("</code>").unwrap().0;
+    let text = text.replace("<span class=\"flag\">", "").replace("</span>", "");
     [("&#39;", "'"), ("&#34;", "\""), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")]
         .iter()
-        .fold(text.to_owned(), |text, (escaped, sign)| text.replace(escaped, sign))
+        .fold(text, |text, (escaped, sign)| text.replace(escaped, sign))
 }
 
 /// P1: the command for curl, as it is printed and with what stands in for keys filled in, lists the tools in

@@ -83,12 +83,12 @@ impl Platform {
                  `Client secret`. Each teammate then signs in."
             }
             Self::Claude => {
-                "In Claude: Settings → Connectors → Add custom connector → Advanced settings; paste both into \
-                 `OAuth Client ID` and `OAuth Client Secret`."
+                "In Claude: Customize → Connectors → Add custom connector; choose an OAuth client of your own, and \
+                 paste both into `OAuth Client ID` and `OAuth Client Secret`."
             }
             Self::Chatgpt => {
-                "In ChatGPT: the form of the connector, authentication OAuth; paste both where it asks for a client \
-                 that was registered by hand."
+                "In ChatGPT: chatgpt.com/plugins → + → Add custom MCP server, authentication OAuth; paste both where it \
+                 asks for a client that was registered by hand."
             }
         }
     }

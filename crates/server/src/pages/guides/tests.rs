@@ -26,6 +26,7 @@ fn snippet(connect: &Connect, client: &str) -> String {
 }
 
 const OAUTH: WayIn = WayIn::OAuth { registration: ClientRegistration::Open };
+const CLOSED: WayIn = WayIn::OAuth { registration: ClientRegistration::Closed };
 
 fn key(header: Option<&str>) -> Vec<WayIn> {
     vec![WayIn::ApiKey { header: header.map(str::to_owned), from: ValuesFrom::Here }]
@@ -41,6 +42,11 @@ fn commands_carry_the_headers() {
              --header 'Authorization: Bearer YOUR_KEY'",
         ),
         (vec![OAUTH], "claude mcp add --transport http warehouse https://mcp.example.com/mcp"),
+        (
+            vec![CLOSED],
+            "claude mcp add --transport http \\\n  --client-id YOUR_CLIENT_ID --callback-port 3118 warehouse \
+             https://mcp.example.com/mcp",
+        ),
     ];
     for (ways_in, command) in rows {
         assert_eq!(snippet(&connect("Warehouse", ways_in), "Claude Code"), command);
@@ -77,13 +83,24 @@ fn files_are_json_whatever_the_names() {
     assert_eq!(vs_code["inputs"][1]["password"], true);
 }
 
-/// Claude and ChatGPT take OAuth or nothing: they are not sent to look for a field for keys.
+/// In Claude and ChatGPT each teammate signs in by OAuth or not at all: nobody is sent to look for a field for keys.
 #[test]
 fn clients_that_cannot_send_keys_say_so() {
     for client in ["Claude", "ChatGPT"] {
         let guide = guide(&connect("Warehouse", key(None)), client);
         assert_eq!(guide.steps.len(), 1);
         assert!(guide.steps[0].contains("OAuth or not at all"));
+    }
+}
+
+/// What calls from the internet is not sent to an address of this machine without a word.
+#[test]
+fn platforms_cannot_reach_an_address_of_this_machine() {
+    for client in ["Claude", "ChatGPT"] {
+        for (reach, said) in [(Reach::Local, true), (Reach::Public, false)] {
+            let guide = guide(&Connect { reach, ..connect("Warehouse", vec![OAUTH]) }, client);
+            assert_eq!(guide.steps[0].contains("cannot reach this address"), said, "{client}: {}", guide.steps[0]);
+        }
     }
 }
 
@@ -100,6 +117,10 @@ fn cursor_opens_a_link_with_its_configuration() {
         assert_eq!(config, file["mcpServers"]["the-ware-house"]);
     }
     assert_eq!(guide(&connect("Warehouse", key(None)), "Cursor").link, None);
+    let closed = connect("Warehouse", vec![CLOSED]);
+    let file: Value = serde_json::from_str(&snippet(&closed, "Cursor")).unwrap();
+    assert_eq!(file["mcpServers"]["warehouse"]["auth"]["CLIENT_ID"], "YOUR_CLIENT_ID");
+    assert_eq!(guide(&closed, "Cursor").link, None, "nobody's client id is known here");
 }
 
 #[test]
@@ -122,9 +143,20 @@ fn vs_code_opens_a_link_that_asks_for_what_is_secret() {
 /// Where clients cannot register themselves, an administrator sees what to register for each.
 #[test]
 fn administrators_see_what_to_register() {
-    let closed = connect("Warehouse", vec![WayIn::OAuth { registration: ClientRegistration::Closed }]);
+    let closed = connect("Warehouse", vec![CLOSED]);
     assert_eq!(snippet(&closed, "Claude"), "bridgehead clients add --preset claude");
     assert_eq!(snippet(&closed, "ChatGPT"), "bridgehead clients add --preset chatgpt --redirect YOUR_REDIRECT_URI");
+    let first = |connect: &Connect, client: &str| guide(connect, client).snippets.remove(0).text;
+    assert_eq!(
+        first(&closed, "Claude Code"),
+        "bridgehead clients add --public --name 'Claude Code' \\\n  --redirect http://localhost:3118/callback"
+    );
+    for program in [&CURSOR, &VS_CODE, &INSPECTOR] {
+        let command = first(&closed, program.client);
+        for uri in program.redirect_uris {
+            assert!(command.contains(&format!("--redirect {uri}")), "{command}");
+        }
+    }
     let issuer = "https://login.example.com".to_owned();
     let foreign = |registration| {
         connect("Warehouse", vec![WayIn::ForeignOAuth { issuer: issuer.clone(), registration, scopes: String::new() }])
@@ -132,5 +164,6 @@ fn administrators_see_what_to_register() {
     let by_hand = guide(&foreign(ForeignRegistration::ByHand), "Claude");
     let uris: Vec<&str> = by_hand.snippets[0].text.lines().collect();
     assert_eq!(uris, Preset::Claude.redirect_uris());
+    assert_eq!(first(&foreign(ForeignRegistration::ByHand), "VS Code"), VS_CODE.redirect_uris.join("\n"));
     assert!(guide(&foreign(ForeignRegistration::ByThemselves), "Claude").snippets.is_empty());
 }
