@@ -335,6 +335,18 @@ impl Rig {
         }
     }
 
+    /// The same, for replicas that share no answers with the others.
+    pub(crate) fn with_answers_of_its_own(&self) -> Self {
+        Self {
+            clock: self.clock.clone(),
+            upstream: self.upstream.clone(),
+            table: self.table.clone(),
+            failing: self.failing.clone(),
+            randomness: self.randomness.clone(),
+            answers: Arc::new(LocalCache::new(Arc::new(self.clock.clone()), 1 << 20)),
+        }
+    }
+
     pub(crate) fn replica(&self) -> Replica {
         self.replica_with(PolicyPatch::default())
     }

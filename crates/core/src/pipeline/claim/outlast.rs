@@ -146,8 +146,11 @@ impl Claims {
             let record = self.own_record(&id, call, now).await?;
             let entry = entry_of(catalog, &record);
             match record.standing(now) {
-                Standing::Settled(answer) => return Answer::read(answer).replay(),
-                Standing::InDoubt => return self.gone(entry, &record, now).await,
+                Standing::Settled(answer) => return self.told(entry, Answer::read(answer).replay()).await,
+                Standing::InDoubt => {
+                    let result = self.gone(entry, &record, now).await;
+                    return self.told(entry, result).await;
+                }
                 Standing::Running => {}
             }
             tokio::select! {
