@@ -142,6 +142,27 @@ async fn a_write_of_another_replica_ends_answers_where_it_is_told() {
     assert!(!is_kept().await, "after the task");
 }
 
+/// H2: a credential of the caller's that is refused after the handle was given takes along what was remembered.
+#[tokio::test]
+async fn a_credential_that_is_refused_behind_a_handle_takes_its_answers_along() {
+    let rig = Rig::new();
+    let ten_minutes = Some(Duration::from_secs(600));
+    let cache = CachePatch { ttl: ten_minutes, ..CachePatch::default() };
+    let replica = rig.replica_with(PolicyPatch { timeout: ten_minutes, cache, ..PolicyPatch::default() });
+    let is_kept = async || replica.run(look()).await.unwrap().meta.contains_key("bridgehead/cache");
+    assert!(!is_kept().await && is_kept().await);
+    rig.upstream.next(Act::FailSlowly(UpstreamCode::Unauthorized));
+    let other = spawn(&replica, call("look", "alice", json!({"sku": "B-2"})));
+    rig.upstream.started.notified().await;
+    rig.settle().await;
+    rig.clock.advance(PATIENCE);
+    handle(&other.await.unwrap());
+    assert!(is_kept().await, "nobody has said so yet");
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    assert!(!is_kept().await && is_kept().await);
+}
+
 /// Nor is one that a source gives, of a server behind which has calls of that kind as well.
 #[tokio::test]
 async fn no_handle_of_a_source_is_remembered() {

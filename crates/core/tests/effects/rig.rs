@@ -246,7 +246,7 @@ impl Source for Upstream {
             tool("order", Effect::Write, false),
             tool("cancel", Effect::Destructive, false),
             tool("replace", Effect::Destructive, true),
-            tool("look", Effect::Read, true),
+            ToolSpec { per_caller: true, ..tool("look", Effect::Read, true) },
             own,
         ]
     }
