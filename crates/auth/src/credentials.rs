@@ -134,7 +134,8 @@ impl CallerCredentials for UpstreamCredentials {
             (VaultKind::Fields(fields), Content::Fields(values))
                 if fields.iter().all(|field| values.contains_key(&field.name)) =>
             {
-                Ok(CallerCredential::new(values, record.version.to_shared()))
+                let credential = CallerCredential::new(values, record.version.to_shared());
+                Ok(credential.refused(record.refused_at.is_some()))
             }
             (VaultKind::OAuth(_), Content::OAuth(tokens)) => {
                 if renew::is_due(&record, self.0.now()) {

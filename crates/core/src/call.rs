@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-#[cfg(doc)]
-use crate::Freshness;
 use crate::{Caller, Randomness, Validators};
+#[cfg(doc)]
+use crate::{Freshness, Source};
 
 /// Names one request in logs, errors and the `x-request-id` header.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -190,6 +190,9 @@ pub struct Call {
     /// What names the answer that is remembered of this call, whose time is over. A source that can asks
     /// the system behind whether it is still good, and answers with [`Freshness::not_modified`] then.
     pub validators: Option<Validators>,
+    /// What [`Source::shows`] said when that answer was looked for. Where the system behind is shown something else
+    /// by now, the source does not ask: the answer may be that of another account.
+    pub shown: Option<Arc<str>>,
     /// Fires when the client went away or cancelled (MCP `notifications/cancelled`).
     pub cancelled: CancellationToken,
     /// The way back to the client while the call runs.
@@ -220,6 +223,7 @@ impl Call {
             max_result_bytes: usize::MAX,
             effect: None,
             validators: None,
+            shown: None,
             cancelled: CancellationToken::new(),
             notify: Arc::new(Unheard),
             client_capabilities: Arc::default(),

@@ -181,7 +181,7 @@ fn entry(
                 .into(),
         );
     }
-    let digest = digest(&spec, &policy);
+    let digest = digest(&spec, &policy, &named.source.revision(&spec.name));
     let input = Schema::compile_input(&spec.input_schema).map_err(|e| faults.push(format!("input schema: {e}"))).ok();
     let key = parameter::of(&spec, &policy).unwrap_or_else(|message| {
         faults.push(message);
@@ -239,8 +239,8 @@ fn entry(
     }
 }
 
-fn digest(spec: &ToolSpec, policy: &Policy) -> [u8; 32] {
-    let described = json!([spec.description, spec.input_schema, spec.output_schema, spec.per_caller]);
+fn digest(spec: &ToolSpec, policy: &Policy, revision: &str) -> [u8; 32] {
+    let described = json!([spec.description, spec.input_schema, spec.output_schema, spec.per_caller, revision]);
     cache::digest("bridgehead tool/1", json!([described, format!("{policy:?}")]))
 }
 

@@ -14,13 +14,21 @@ use crate::{CallError, Caller, Fault, Secret};
 pub struct CallerCredential {
     values: BTreeMap<String, Secret>,
     version: Arc<str>,
+    is_refused: bool,
 }
 
 impl CallerCredential {
     /// Takes the values, by field, and what tells this state of them from every other.
     #[must_use]
     pub const fn new(values: BTreeMap<String, Secret>, version: Arc<str>) -> Self {
-        Self { values, version }
+        Self { values, version, is_refused: false }
+    }
+
+    /// Says whether it is known that the system behind did not accept it, of some call.
+    #[must_use]
+    pub const fn refused(mut self, is_refused: bool) -> Self {
+        self.is_refused = is_refused;
+        self
     }
 
     /// The value of a field; of a connection by OAuth there is `access_token` alone.
@@ -38,6 +46,12 @@ impl CallerCredential {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Its version, and whether it was refused: what was answered with it before may not be answered any more.
+    #[must_use]
+    pub fn standing(&self) -> String {
+        format!("{}{}", self.version, if self.is_refused { " refused" } else { "" })
     }
 }
 

@@ -23,7 +23,8 @@
 //! releases it. A call that outlasts the patience of platforms is answered with a handle around steps 7 to
 //! 9 (`claim/outlast`), and goes on; for clients that have tasks it is one (`claim/task`). Between 8c and 8d
 //! stands the `gate`: what has passed it may have been sent. An answer that the cache has takes no turn and no
-//! place, and is shaped already; a call that may have changed something tells the cache before it answers.
+//! place, and is shaped already; a call that may have changed something tells the cache before it answers, and
+//! so does step 7 of one that was made elsewhere or before.
 
 mod arguments;
 mod audit;
@@ -122,7 +123,7 @@ impl Pipeline {
             let answer = self.answer(catalog, entry.clone(), call, key, (gate.0.clone(), noted.clone()));
             let result = deadline.bound(entry, &gate.0, answer).await;
             if let Some(caching) = self.dispatch.caching.as_ref().filter(|_| result.is_err()) {
-                caching.failed(entry, &caller, &result).await;
+                caching.ended(entry, &caller, &result).await;
             }
             noted.instead_of(result, self.clock.now())
         }

@@ -56,6 +56,13 @@ pub trait Source: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// Tells how `tool` is called from how it was called before, where it may look the same and the difference
+    /// does not stand in the source's configuration: another address in a description, for example. Of what
+    /// was remembered when this was another one, nothing is found.
+    fn revision(&self, _tool: &str) -> String {
+        String::new()
+    }
+
     /// What the source can do when a call of `tool` ends without a definite answer.
     fn recovery(&self, _tool: &str) -> Recovery {
         Recovery::default()

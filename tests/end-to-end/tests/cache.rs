@@ -20,7 +20,7 @@ use std::{
 
 use bridgehead_auth::RootKeys;
 use bridgehead_core::{
-    CacheStore, LocalCache, OsRandomness, Outcome, SystemClock,
+    CacheStore, Freshness, LocalCache, OsRandomness, Outcome, SystemClock,
     cache::{CacheKey, Remembered},
 };
 use bridgehead_harness::{Replica, TestServer, process::binary, upstream::Upstream, valkey::Valkey as ValkeyServer};
@@ -321,7 +321,7 @@ async fn a_server_that_comes_up_with_an_older_state_is_not_believed() {
         kept_at: now,
         fresh_until: now,
         stale_until: now,
-        validators: None,
+        said: Freshness::default(),
     };
     cache.keep(TOOL, (&key, before.generation), Arc::new(answer), Duration::from_secs(600)).await.unwrap();
     assert!(cache.look(TOOL, &key).await.unwrap().answer.is_some());

@@ -20,7 +20,7 @@ use bridgehead_end_to_end::{
     hunt::{Haystack, Hunted},
     oauth::{ALICE, Answer, Browser, CALLBACK, PASSWORD, PUBLIC, Site, configuration, parameter, query},
 };
-use bridgehead_harness::{Replica, TestServer, WAREHOUSE_TABLES, process::bridgehead};
+use bridgehead_harness::{Replica, TestServer, WAREHOUSE_TABLES, process::bridgehead, upstream::Upstream};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -38,9 +38,14 @@ struct Servers {
 }
 
 async fn servers() -> Servers {
+    servers_with("").await
+}
+
+/// With more in the configuration.
+async fn servers_with(more: &str) -> Servers {
     let crm = Crm::start().await;
     let origin = &crm.origin;
-    let more = format!(
+    let vaults = format!(
         r#"
 [vaults.crm]
 title = "the CRM"
@@ -68,7 +73,7 @@ description = "Asks the ERP, which repeats what it is sent."
 request = {{ url = "{origin}/erp" }}
 "#
     );
-    let config = configuration("", "mode = \"oauth\"") + &more;
+    let config = configuration("", "mode = \"oauth\"") + &vaults + more;
     let first = TestServer::with(&config).file("warehouse.sql", WAREHOUSE_TABLES).start().await;
     let second = first.replica().await;
     for mail in [ALICE, BOB] {
@@ -235,6 +240,77 @@ async fn a_token_that_was_revoked_leads_back_to_the_page() {
     alice.browser.post("/account/credentials/crm/remove", &[("csrf", &csrf)]).await;
     let result = call(&site, &alice.token, "who_am_i").await;
     assert_eq!(error(&result)["code"], "credential_required");
+    servers.stop().await;
+}
+
+/// H2: what is remembered of a teammate's calls was made with what they had in the vault at the time. Once that
+/// is another one, or gone, it is not given any more, whichever replica remembers it.
+#[tokio::test]
+async fn what_was_made_with_a_former_credential_is_not_given_any_more() {
+    let desk = Upstream::start().await;
+    let servers = servers_with(&format!(
+        r#"
+[policy."crm.who_am_i"]
+cache = {{ ttl = "1h", stale_if_error = "1h" }}
+[policy."desk.*"]
+cache = {{ ttl = "1h", stale_if_error = "1h" }}
+[sources.desk]
+type = "http"
+credential = {{ vault = "erp", headers = {{ Authorization = "Bearer {{api_key}}" }} }}
+[sources.desk.tools.ask_desk]
+description = "Asks the desk, which says whom its answer is for."
+request = {{ url = "{}/saying" }}
+"#,
+        desk.origin
+    ))
+    .await;
+    let (near, far) = (Site::of(&[&servers.first]), Site::of(&[&servers.second]));
+    let (mut alice, mut bob) = (Teammate::of(&near, ALICE).await, Teammate::of(&near, BOB).await);
+    let is_kept = |result: &Value| result["_meta"].get("bridgehead/cache").is_some();
+    // What each replica answers the first time and the second: the same, and then it is remembered.
+    let answers = async |token: &str, tool: &str| {
+        let mut said = Vec::new();
+        for site in [&near, &far] {
+            let (first, second) = (call(site, token, tool).await, call(site, token, tool).await);
+            assert!(!is_kept(&first) && is_kept(&second), "{first} {second}");
+            let [first, second] = [first, second].map(|result| result["structuredContent"].clone());
+            assert_eq!(first, second);
+            said.push(first.get("person").or(first.get("to")).unwrap().as_str().unwrap().to_owned());
+        }
+        said
+    };
+    let required = async |token: &str, tool: &str| {
+        for site in [&near, &far] {
+            assert_eq!(error(&call(site, token, tool).await)["code"], "credential_required");
+        }
+    };
+
+    bob.enter("bobs-key", TENANT).await;
+    for key in [KEY, "another-key", KEY] {
+        alice.enter(key, TENANT).await;
+        assert_eq!(answers(&alice.token, "ask_desk").await, [format!("Bearer {key}"), format!("Bearer {key}")]);
+    }
+    assert_eq!(answers(&bob.token, "ask_desk").await, ["Bearer bobs-key", "Bearer bobs-key"]);
+    let revoke = ["credentials", "revoke", "--for", ALICE, "--vault", "erp"];
+    assert!(bridgehead(servers.first.directory(), &revoke).await.status.success());
+    required(&alice.token, "ask_desk").await;
+    assert!(is_kept(&call(&near, &bob.token, "ask_desk").await), "nobody else's");
+
+    for person in ["alice", "alice-of-another-account"] {
+        alice.connect(&servers.crm, person).await;
+        assert_eq!(answers(&alice.token, "who_am_i").await, [person, person]);
+    }
+    // The CRM ends the connection. That is heard of with the next call that reaches it, and then by both.
+    servers.crm.revoke("alice-of-another-account");
+    servers.first.clock.advance(Duration::from_secs(61));
+    assert!(is_kept(&call(&near, &alice.token, "who_am_i").await), "nobody has said so yet");
+    assert_eq!(error(&call(&near, &alice.token, "change").await)["code"], "credential_required");
+    required(&alice.token, "who_am_i").await;
+    alice.connect(&servers.crm, "alice").await;
+    assert_eq!(answers(&alice.token, "who_am_i").await, ["alice", "alice"]);
+    let csrf = alice.browser.get("/account/credentials/crm").await.hidden("csrf");
+    alice.browser.post("/account/credentials/crm/remove", &[("csrf", &csrf)]).await;
+    required(&alice.token, "who_am_i").await;
     servers.stop().await;
 }
 

@@ -31,7 +31,7 @@ impl Tokens {
     /// What a source is given.
     pub(super) fn credential(self, record: &CredentialRecord) -> CallerCredential {
         let values = BTreeMap::from([(ACCESS_TOKEN.to_owned(), self.access)]);
-        CallerCredential::new(values, record.version.to_shared())
+        CallerCredential::new(values, record.version.to_shared()).refused(record.refused_at.is_some())
     }
 }
 

@@ -42,8 +42,8 @@ pub struct RawConfig {
     pub auth: Option<RawAuth>,
     /// Where Bridgehead's own state lives.
     pub store: Option<RawStore>,
-    /// What several replicas share in passing: the counters behind limits. Without it each process counts for
-    /// itself.
+    /// What several replicas share in passing: the counters behind limits, and remembered answers. Without it
+    /// each process counts and remembers for itself.
     pub shared: Option<RawShared>,
     /// What each teammate enters once for a system behind, by a name that `credential` refers to.
     #[serde(default)]

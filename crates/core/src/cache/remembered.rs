@@ -24,8 +24,8 @@ pub struct Remembered {
     pub fresh_until: Timestamp,
     /// Until when it may be given where the system behind fails.
     pub stale_until: Timestamp,
-    /// How to ask whether it is still good.
-    pub validators: Option<Validators>,
+    /// What the system behind said of its time, and how to ask whether it is still good.
+    pub said: Freshness,
 }
 
 impl Remembered {
@@ -40,7 +40,8 @@ impl Remembered {
             return None;
         }
         let fresh = freshness.lifetime(policy.ttl, policy.shared);
-        let stale = if freshness.must_revalidate { Duration::ZERO } else { policy.stale_if_error };
+        let strict = freshness.must_revalidate(policy.shared);
+        let stale = if strict { Duration::ZERO } else { policy.stale_if_error };
         let asked = if freshness.validators.is_some() { KEPT_TO_ASK } else { Duration::ZERO };
         let kept = fresh.saturating_add(stale.max(asked));
         if kept.is_zero() {
@@ -53,7 +54,7 @@ impl Remembered {
             kept_at: now,
             fresh_until,
             stale_until: later(fresh_until, stale),
-            validators: freshness.validators.clone(),
+            said: freshness.clone(),
         };
         Some((remembered, kept))
     }
@@ -68,16 +69,19 @@ impl Remembered {
         (self.kept_at..self.stale_until).contains(&now)
     }
 
-    /// The same answer, after the system behind said that it is still good. Validators that it does not
-    /// repeat stay (RFC 9111 §4.3.4).
+    /// How to ask whether it is still good.
+    pub(crate) const fn validators(&self) -> Option<&Validators> {
+        self.said.validators.as_ref()
+    }
+
+    /// The same answer, after the system behind said that it is still good.
     pub(crate) fn still_good(
         &self,
         freshness: &Freshness,
         policy: &CachePolicy,
         now: Timestamp,
     ) -> Option<(Self, Duration)> {
-        let validators = freshness.validators.clone().or_else(|| self.validators.clone());
-        Self::of(&self.outcome, &Freshness { validators, ..freshness.clone() }, policy, now)
+        Self::of(&self.outcome, &freshness.over(&self.said), policy, now)
     }
 
     /// The form in a store.

@@ -9,6 +9,7 @@ mod unaccepted;
 
 use std::{
     collections::BTreeMap,
+    panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -17,13 +18,14 @@ use std::{
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use self::unaccepted::Unaccepted;
 use super::{flights::Flights, gate::Gate, way::Way};
 use crate::{
-    Cache, CacheUse, Call, CallError, Caller, Clock, Entry, Outcome, Refusal, ToolAddress, UpstreamCode,
+    Cache, CacheUse, Call, CallError, Caller, Clock, CredentialLack, Entry, Fault, Outcome, Refusal, ToolAddress,
+    UpstreamCode,
     cache::{CacheKey, CacheLost, Found, Generation, Material, Remembered, is_handle},
     call::Unheard,
     policy::CachePolicy,
@@ -134,7 +136,11 @@ impl Caching {
                 return Ok(marked(answer, now, false));
             }
             noted.falls_back_on(found.answer);
-            let begin = |gate| self.ask(way.clone(), policy.clone(), call, (tool.clone(), key), gate);
+            let shown = shown.as_deref().map(Arc::from);
+            let begin = |gate| {
+                let call = Call { shown, ..call.clone() };
+                self.ask(way.clone(), policy.clone(), call, (tool.clone(), key), gate)
+            };
             let (flight, joined) = self.flights.board(&(key, found.generation), begin);
             noted.uses(if joined { CacheUse::Joined } else { CacheUse::Miss });
             gate.waits_for_question(flight.gate.clone());
@@ -142,7 +148,10 @@ impl Caching {
                 // The time of the one who began was over, and this one has some left.
                 Err(error) if joined && is_time_out(&error) && call.deadline > Some(self.clock.now()) => {}
                 Err(error) => return Err(error),
-                Ok(landed) if joined && landed.alone => return way.go(call, gate).await,
+                Ok(landed) if joined && landed.alone => {
+                    noted.uses(CacheUse::Miss);
+                    return way.go(call, gate).await;
+                }
                 Ok(landed) => {
                     if !joined {
                         noted.uses(landed.used);
@@ -158,13 +167,13 @@ impl Caching {
         self: &Arc<Self>,
         way: Way,
         policy: CachePolicy,
-        call: &Call,
+        call: Call,
         (tool, key): (Arc<str>, CacheKey),
         gate: Arc<Gate>,
     ) -> BoxFuture<'static, Result<Landed, CallError>> {
         let this = self.clone();
-        let mut call = Call { cancelled: CancellationToken::new(), notify: Arc::new(Unheard), ..call.clone() };
-        async move {
+        let mut call = Call { cancelled: CancellationToken::new(), notify: Arc::new(Unheard), ..call };
+        let asked = async move {
             // Between the look of who began and here another question may have brought the answer.
             let found = this.look(&tool, &key).await.ok();
             let known = found.as_ref().and_then(|found| found.answer.clone());
@@ -172,11 +181,12 @@ impl Caching {
             if let Some(answer) = known.as_ref().filter(|answer| answer.is_fresh(now)) {
                 return Ok(Landed { outcome: marked(answer, now, false), used: CacheUse::Hit, alone: false });
             }
-            call.validators = known.as_ref().and_then(|known| known.validators.clone());
+            call.validators = known.as_ref().and_then(|known| known.validators().cloned());
             let outcome = way.go(&call, &gate).await?;
             let now = this.clock.now();
             let freshness = &outcome.freshness;
-            let alone = policy.shared && (freshness.private || freshness.no_store || is_handle(&outcome));
+            // What must not be stored must not be given to another request either (RFC 9111 §5.2.2.5).
+            let alone = freshness.no_store || is_handle(&outcome) || (freshness.private && policy.shared);
             let (landed, remembered) = match known.filter(|_| freshness.not_modified) {
                 Some(known) => {
                     let remembered = known.still_good(freshness, &policy, now);
@@ -197,8 +207,10 @@ impl Caching {
                 }
             }
             Ok(landed)
-        }
-        .boxed()
+        };
+        // Those who wait would not be woken after a panic, and wait until their time is over.
+        let caught = AssertUnwindSafe(asked).catch_unwind();
+        caught.map(|asked| asked.unwrap_or_else(|_| Err(Fault::new("asking for all who wait").into()))).boxed()
     }
 
     fn key(&self, entry: &Entry, policy: &CachePolicy, call: &Call, shown: Option<&str>) -> CacheKey {
@@ -210,7 +222,8 @@ impl Caching {
             .with(&*address.tool)
             .with(entry.digest)
             .with(revision)
-            .with_json(call.arguments.clone().into());
+            .with_json(call.arguments.clone().into())
+            .with_json(Value::Object((*call.client_capabilities).clone()));
         let material = match policy.shared {
             true => material.with("shared"),
             false => {
@@ -230,17 +243,17 @@ impl Caching {
         self.cache.store.look(tool, key).await
     }
 
-    /// To be told of each call that failed, before its caller is.
-    pub(super) async fn failed(&self, entry: &Entry, caller: &Caller, result: &Result<Outcome, CallError>) {
-        if matches!(result, Err(CallError::Upstream(failure)) if failure.code == UpstreamCode::Unauthorized) {
+    /// To be told of each call that ended, before its caller is; and of one whose time is over while it goes
+    /// on.
+    pub(super) async fn ended(&self, entry: &Entry, caller: &Caller, result: &Result<Outcome, CallError>) {
+        if is_unaccepted(result) {
             self.unaccepted.note(entry, caller, self.clock.now());
         }
-        // Its time may be over while it goes on.
         self.changed(entry, result).await;
     }
 
-    /// To be told of each call that ended, before its caller is: what it may have changed is not
-    /// remembered any more.
+    /// To be told of each call of which somebody hears here how it ended, whoever made it: what it may have
+    /// changed is not remembered any more.
     pub(super) async fn changed(&self, entry: &Entry, result: &Result<Outcome, CallError>) {
         if entry.invalidates.is_empty() || !may_have_changed(result) {
             return;
@@ -327,6 +340,15 @@ fn is_down(error: &CallError) -> bool {
 
 fn is_time_out(error: &CallError) -> bool {
     matches!(error, CallError::Upstream(failure) if failure.code == UpstreamCode::TimedOut)
+}
+
+/// Whether the system behind did not accept what the caller has for it, handed on or kept in a vault.
+fn is_unaccepted(result: &Result<Outcome, CallError>) -> bool {
+    match result {
+        Err(CallError::Upstream(failure)) => failure.code == UpstreamCode::Unauthorized,
+        Err(CallError::Refused(Refusal::CredentialRequired(required))) => required.lack == CredentialLack::NotAccepted,
+        _ => false,
+    }
 }
 
 /// Whether something may be different after a call with effects that ended so: everything but what

@@ -166,7 +166,7 @@ impl Claims {
         call.cancelled = CancellationToken::new();
         let keyed = Keyed { entry: entry.clone(), call, origin, effect, gate: gate.clone() };
         if let Look::Ended(result) = self.look(&keyed).await {
-            return result;
+            return self.told(Some(entry), result).await;
         }
         gate.waits_for_another();
         let listening = self.effects.ends.listen(&keyed.effect.id);
@@ -175,13 +175,22 @@ impl Claims {
             // Listened for before the look, so that an end in between is heard.
             let end = listening.end();
             if let Look::Ended(result) = self.look(&keyed).await {
-                return result;
+                return self.told(Some(entry), result).await;
             }
             tokio::select! {
                 () = end => {}
                 () = self.dispatch.clock.sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
             }
         }
+    }
+
+    /// How a call ended, which another replica may have made that shares no answers with this one, or did not
+    /// live to end them: whoever hears of a write here gets none from before it here.
+    async fn told(&self, entry: Option<&Arc<Entry>>, result: Result<Outcome, CallError>) -> Result<Outcome, CallError> {
+        if let (Some(entry), Some(caching)) = (entry, &self.dispatch.caching) {
+            caching.changed(entry, &result).await;
+        }
+        result
     }
 
     /// Looks at the key, and makes the call where it is free, in a task that ends by itself.

@@ -36,7 +36,7 @@ pub(super) async fn invoke(
         let result = entry.source.call(&entry.tool.address.tool, &call).await;
         heard(&result);
         if let Some(caching) = caching {
-            caching.changed(&entry, &result).await;
+            caching.ended(&entry, &call.caller, &result).await;
         }
         result
     });

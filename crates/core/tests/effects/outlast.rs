@@ -5,7 +5,10 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use bridgehead_core::{
     Call, CallError, Caller, Catalog, Outcome, Policies, PolicyPatch, Recovery, ScopeSet, Source, ToolSpec,
-    UpstreamCode, catalog::NamedSource, policy::CachePatch,
+    UpstreamCode,
+    catalog::NamedSource,
+    effects::{TaskState, TaskVerb},
+    policy::CachePatch,
 };
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -100,6 +103,65 @@ async fn no_handle_is_remembered() {
     rig.upstream.started.notified().await;
     rig.upstream.go_on.notify_one();
     assert!(bob.await.unwrap().unwrap().meta.is_empty(), "another caller asks for themselves");
+}
+
+/// H2: whoever is told here that a write was made gets no answer from before it here, though another
+/// replica made it, which shares no answers with this one or died before it could end them.
+#[tokio::test]
+async fn a_write_of_another_replica_ends_answers_where_it_is_told() {
+    let rig = Rig::new();
+    let ten_minutes = Some(Duration::from_secs(600));
+    let cache =
+        CachePatch { ttl: ten_minutes, invalidated_by: Some(vec!["t.order".to_owned()]), ..CachePatch::default() };
+    let policy = PolicyPatch { timeout: ten_minutes, cache, ..PolicyPatch::default() };
+    let here = rig.with_answers_of_its_own().replica_with(policy.clone());
+    let there = rig.replica_with(policy);
+    let is_kept = async || here.run(look()).await.unwrap().meta.contains_key("bridgehead/cache");
+
+    assert!(!is_kept().await && is_kept().await);
+    there.order("k").await.unwrap();
+    assert!(is_kept().await, "nobody has said anything here");
+    assert!(is_replayed(&here.order("k").await.unwrap()));
+    assert!(!is_kept().await && is_kept().await, "after the repeat");
+
+    for subject in ["bob", "alice"] {
+        let handle = handed(&rig, &there, call("order", subject, json!({"sku": "A-1"}))).await;
+        rig.upstream.go_on.notify_one();
+        rig.settle().await;
+        let fetched = here.run(result("alice", &handle)).await;
+        assert_eq!(fetched.is_ok(), subject == "alice");
+        assert_eq!(is_kept().await, subject == "bob", "after the handle of {subject}");
+    }
+
+    let handle = handed(&rig, &there, order()).await;
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    assert!(is_kept().await);
+    let ask = result("alice", &handle);
+    let task = here.pipeline.task(&here.catalog, &ask, TaskVerb::Get).await.unwrap();
+    assert!(matches!(task.state, TaskState::Ended(Ok(_))), "{task:?}");
+    assert!(!is_kept().await, "after the task");
+}
+
+/// H2: a credential of the caller's that is refused after the handle was given takes along what was remembered.
+#[tokio::test]
+async fn a_credential_that_is_refused_behind_a_handle_takes_its_answers_along() {
+    let rig = Rig::new();
+    let ten_minutes = Some(Duration::from_secs(600));
+    let cache = CachePatch { ttl: ten_minutes, ..CachePatch::default() };
+    let replica = rig.replica_with(PolicyPatch { timeout: ten_minutes, cache, ..PolicyPatch::default() });
+    let is_kept = async || replica.run(look()).await.unwrap().meta.contains_key("bridgehead/cache");
+    assert!(!is_kept().await && is_kept().await);
+    rig.upstream.next(Act::FailSlowly(UpstreamCode::Unauthorized));
+    let other = spawn(&replica, call("look", "alice", json!({"sku": "B-2"})));
+    rig.upstream.started.notified().await;
+    rig.settle().await;
+    rig.clock.advance(PATIENCE);
+    handle(&other.await.unwrap());
+    assert!(is_kept().await, "nobody has said so yet");
+    rig.upstream.go_on.notify_one();
+    rig.settle().await;
+    assert!(!is_kept().await && is_kept().await);
 }
 
 /// Nor is one that a source gives, of a server behind which has calls of that kind as well.

@@ -268,7 +268,7 @@ impl Source for Upstream {
             tool("order", Effect::Write, false),
             tool("cancel", Effect::Destructive, false),
             tool("replace", Effect::Destructive, true),
-            tool("look", Effect::Read, true),
+            ToolSpec { per_caller: true, ..tool("look", Effect::Read, true) },
             own,
         ]
     }
@@ -369,6 +369,18 @@ impl Rig {
             table: Arc::default(),
             failing: Arc::default(),
             randomness: Arc::default(),
+        }
+    }
+
+    /// The same, for replicas that share no answers with the others.
+    pub(crate) fn with_answers_of_its_own(&self) -> Self {
+        Self {
+            clock: self.clock.clone(),
+            upstream: self.upstream.clone(),
+            table: self.table.clone(),
+            failing: self.failing.clone(),
+            randomness: self.randomness.clone(),
+            answers: Arc::new(LocalCache::new(Arc::new(self.clock.clone()), 1 << 20)),
         }
     }
 

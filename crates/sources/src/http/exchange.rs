@@ -63,9 +63,9 @@ impl Exchange {
     /// answer.
     ///
     /// `effect` is the tool's: it decides whether a failure may be retried. Time-outs follow the
-    /// call's deadline. Where the call has validators and the method allows it, it asks whether that
-    /// answer is still good. A caller's own credential that is not accepted is renewed, where it can be;
-    /// a read is then sent once more.
+    /// call's deadline. Where the call has validators, the credential is still the same and the method
+    /// allows it, it asks whether that answer is still good. A caller's own credential that is not accepted
+    /// is renewed, where it can be; a read is then sent once more.
     ///
     /// # Errors
     /// [`CallError::Upstream`] for everything that is not a success (2xx) that can be read, and
@@ -107,7 +107,7 @@ impl Exchange {
     /// As [`bridgehead_core::Source::shows`].
     pub(crate) async fn shows(&self, caller: &Caller) -> Result<Option<String>, CallError> {
         let held = self.credential.held(caller, &*self.credentials).await?;
-        Ok(held.map(|held| held.version().to_owned()))
+        Ok(held.as_ref().map(CallerCredential::standing))
     }
 
     async fn send(
@@ -124,13 +124,17 @@ impl Exchange {
             redactor.learn(&Secret::new(String::from_utf8_lossy(value.as_bytes()).into_owned()));
         }
         request.timeout = request.timeout.or_else(|| self.time_left(effect, call));
-        let (is_asked, method) = (freshness::ask(&mut request, call.validators.as_ref()), request.method.clone());
+        // With another credential than it was made with, the answer may be another account's.
+        let is_its_own = held.map(CallerCredential::standing).as_deref() == call.shown.as_deref();
+        let known = call.validators.as_ref().filter(|_| is_its_own);
+        let (is_asked, method) = (freshness::ask(&mut request, known), request.method.clone());
+        let sent = self.clock.now();
         let answer = match self.client.send(request).await {
             Ok(answer) => answer.read().await,
             Err(error) => Err(error),
         };
         let received = answer.map_err(|error| failure::of_transport(error, &self.context(effect, &redactor)))?;
-        let freshness = Box::new(freshness::of(&received, &method, self.clock.now()));
+        let freshness = Box::new(freshness::of(&received, &method, (sent, self.clock.now())));
         let is_good = is_asked && received.status == StatusCode::NOT_MODIFIED;
         Ok(Answered { received, redactor, freshness, is_good })
     }

@@ -14,12 +14,15 @@ use http::{
 };
 use jiff::{Timestamp, fmt::rfc2822};
 
+/// When a request was sent, and when its answer was there.
+pub(super) type Between = (Timestamp, Timestamp);
+
 /// What a success says of itself. `method` is that of the request.
-pub(super) fn of(received: &Received, method: &Method, now: Timestamp) -> Freshness {
+pub(super) fn of(received: &Received, method: &Method, (sent, now): Between) -> Freshness {
     let headers = &received.headers;
     let said = Directives::of(headers);
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let age = text(AGE).and_then(|value| value.parse().ok()).map_or(Duration::ZERO, Duration::from_secs);
+    let age = age(text(AGE), text(DATE), (sent, now));
     let left = |lifetime: Duration| lifetime.saturating_sub(age);
     let shared_lifetime = said.seconds("s-maxage").map(left);
     let mut lifetime = match said.seconds("max-age") {
@@ -75,10 +78,28 @@ fn validators(headers: &HeaderMap) -> Option<Validators> {
     (validators != Validators::default()).then_some(validators)
 }
 
+/// How old an answer is (RFC 9111 §4.2.3): what `Age` says and the time it took, or the time since `Date`
+/// where that is longer, in whole seconds as it is written. An age that cannot be read says nothing, and one of
+/// too many digits is beyond all times.
+fn age(age: Option<&str>, date: Option<&str>, (sent, now): Between) -> Duration {
+    let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+    let said = age.filter(is_number).map_or(0, |text| text.parse().unwrap_or(u64::MAX));
+    let corrected = Duration::from_secs(said).saturating_add(since(sent, now));
+    let apparent = date.and_then(read).map_or(Duration::ZERO, |date| Duration::from_secs(since(date, now).as_secs()));
+    corrected.max(apparent)
+}
+
+fn since(before: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(before)).unwrap_or_default()
+}
+
+fn read(date: &str) -> Option<Timestamp> {
+    rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
+}
+
 /// How long it is until `expires`, on the clock that wrote it where it says what it shows. What cannot be
 /// read, `0` for one, is over (RFC 9111 §5.3).
 fn until(expires: &str, date: Option<&str>, now: Timestamp) -> Duration {
-    let read = |text: &str| rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
     let from = date.and_then(read).unwrap_or(now);
     read(expires).and_then(|expires| Duration::try_from(expires.duration_since(from)).ok()).unwrap_or_default()
 }
@@ -132,6 +153,8 @@ mod tests {
     use super::*;
 
     const NOW: &str = "2026-11-25T12:00:00Z";
+    /// How long the system behind took.
+    const TOOK: Duration = Duration::from_millis(250);
 
     fn freshness(status: u16, headers: &[(&str, &str)]) -> Freshness {
         let mut map = HeaderMap::new();
@@ -145,35 +168,46 @@ mod tests {
             body: bytes::Bytes::new(),
             cut: false,
         };
-        of(&received, &Method::GET, NOW.parse().unwrap())
+        let now: Timestamp = NOW.parse().unwrap();
+        of(&received, &Method::GET, (now - TOOK, now))
     }
 
     #[test]
     fn the_time_is_read_as_rfc_9111_says() {
         let secs = |secs| Some(Duration::from_secs(secs));
+        let late = |secs| Some(Duration::from_secs(secs) - TOOK);
         for (headers, lifetime, shared) in [
             (&[][..], None, None),
-            (&[("cache-control", "max-age=60")], secs(60), None),
-            (&[("cache-control", "Public, MAX-AGE=\"60\"")], secs(60), None),
-            (&[("cache-control", "max-age=60"), ("age", "50")], secs(10), None),
+            (&[("cache-control", "max-age=60")], late(60), None),
+            (&[("cache-control", "Public, MAX-AGE=\"60\"")], late(60), None),
+            (&[("cache-control", "max-age=60"), ("age", "50")], late(10), None),
             (&[("cache-control", "max-age=60"), ("age", "70")], secs(0), None),
-            (&[("cache-control", "max-age=60"), ("age", "old")], secs(60), None),
-            (&[("cache-control", "max-age=0, s-maxage=60"), ("age", "1")], secs(0), secs(59)),
+            (&[("cache-control", "max-age=60"), ("age", "old")], late(60), None),
+            (&[("cache-control", "max-age=60"), ("age", "-1")], late(60), None),
+            (&[("cache-control", "max-age=60"), ("age", "99999999999999999999")], secs(0), None),
+            (&[("cache-control", "max-age=60"), ("date", "Wed, 25 Nov 2026 11:59:20 GMT")], secs(20), None),
+            (
+                &[("cache-control", "max-age=60"), ("date", "Wed, 25 Nov 2026 11:59:20 GMT"), ("age", "50")],
+                late(10),
+                None,
+            ),
+            (&[("cache-control", "max-age=60"), ("date", "Wed, 25 Nov 2026 12:00:40 GMT")], late(60), None),
+            (&[("cache-control", "max-age=0, s-maxage=60"), ("age", "1")], secs(0), late(59)),
             (&[("cache-control", "max-age=soon")], secs(0), None),
-            (&[("cache-control", "max-age=60"), ("cache-control", "max-age=30")], secs(30), None),
+            (&[("cache-control", "max-age=60"), ("cache-control", "max-age=30")], late(30), None),
             (&[("cache-control", "no-cache, max-age=60, s-maxage=60")], secs(0), None),
             (&[("cache-control", "no-cache=\"set-cookie, max-age=9\"")], secs(0), None),
-            (&[("cache-control", "max-age=60"), ("expires", "Wed, 25 Nov 2026 13:00:00 GMT")], secs(60), None),
-            (&[("expires", "Wed, 25 Nov 2026 12:00:30 GMT")], secs(30), None),
+            (&[("cache-control", "max-age=60"), ("expires", "Wed, 25 Nov 2026 13:00:00 GMT")], late(60), None),
+            (&[("expires", "Wed, 25 Nov 2026 12:00:30 GMT")], late(30), None),
             (
-                &[("expires", "Wed, 25 Nov 2026 09:00:30 GMT"), ("date", "Wed, 25 Nov 2026 09:00:00 GMT")],
-                secs(30),
+                &[("expires", "Wed, 25 Nov 2026 12:00:10 GMT"), ("date", "Wed, 25 Nov 2026 11:59:50 GMT")],
+                secs(10),
                 None,
             ),
             (&[("expires", "Wed, 25 Nov 2026 11:00:00 GMT")], secs(0), None),
             (&[("expires", "0")], secs(0), None),
             (&[("pragma", "no-cache")], secs(0), None),
-            (&[("pragma", "no-cache"), ("cache-control", "max-age=60")], secs(60), None),
+            (&[("pragma", "no-cache"), ("cache-control", "max-age=60")], late(60), None),
         ] {
             let said = freshness(200, headers);
             assert_eq!((said.lifetime, said.shared_lifetime), (lifetime, shared), "{headers:?}");

@@ -116,6 +116,11 @@ impl Source for OpenApiSource {
         Recovery { sends_key: has_effects, resolves: false }
     }
 
+    /// Server, path and parameters are the description's, which may be another one tomorrow.
+    fn revision(&self, tool: &str) -> String {
+        self.find(tool).map(|operation| format!("{:?}", operation.binding)).unwrap_or_default()
+    }
+
     async fn shows(&self, _: &str, caller: &Caller) -> Result<Option<String>, CallError> {
         self.exchange.shows(caller).await
     }

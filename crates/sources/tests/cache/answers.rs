@@ -1,6 +1,8 @@
 //! Never an answer of one caller to another, nor one for a credential that is no longer theirs.
 
-use bridgehead_core::{CallError, Caller, Content, Outcome, Refusal};
+use std::sync::Arc;
+
+use bridgehead_core::{CallError, Caller, Content, LocalCache, Outcome, Refusal, SystemClock};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -117,4 +119,64 @@ async fn a_credential_that_is_gone_takes_its_answers_along() {
     assert_eq!(behind.call(&alice, "vaulted", 1).await.unwrap_err().code(), "credential_required");
     behind.entered.enter("alice", "vault-b");
     assert_eq!(key(behind.call(&alice, "vaulted", 1).await.unwrap()), "vault-b");
+}
+
+/// The API has revoked a key: once it says so of one call, nothing is given any more that was asked for with
+/// that key, whether it was handed on or stands in a vault.
+#[tokio::test]
+async fn a_key_that_the_api_has_revoked_takes_its_answers_along() {
+    let behind = Behind::start().await;
+    let (alice, bob) = (caller("alice", "key-1", "north"), caller("bob", "key-2", "north"));
+    behind.entered.enter("alice", "vault-a");
+    behind.entered.enter("bob", "vault-b");
+    for (tool, key, code) in [
+        ("handed", "key-1", "upstream_unauthorized"),
+        ("described", "key-1", "upstream_unauthorized"),
+        ("vaulted", "vault-a", "credential_required"),
+        ("described_vault", "vault-a", "credential_required"),
+    ] {
+        for caller in [&alice, &bob] {
+            behind.call(caller, tool, 1).await.unwrap();
+        }
+        behind.revoke(key);
+        for n in [2, 1] {
+            assert_eq!(behind.call(&alice, tool, n).await.unwrap_err().code(), code, "{tool} {n}");
+        }
+        let asked = behind.asked();
+        behind.call(&bob, tool, 1).await.unwrap();
+        assert_eq!(behind.asked(), asked, "nobody else's");
+        behind.allow(key);
+    }
+}
+
+/// A credential is replaced while a call asks whether an answer of the former one is still good: what the API
+/// says of that answer is not taken for the new one, which may be another account's.
+#[tokio::test]
+async fn an_answer_is_not_asked_about_with_another_credential() {
+    let behind = Behind::start().await;
+    let alice = caller("alice", "key-1", "north");
+    behind.is_asked_again();
+    for tool in ["vaulted", "described_vault"] {
+        behind.entered.enter("alice", "vault-a");
+        let key = |answer: Outcome| said(&answer)["key"].clone();
+        assert_eq!(key(behind.call(&alice, tool, 1).await.unwrap()), "vault-a");
+        assert_eq!(key(behind.call(&alice, tool, 1).await.unwrap()), "vault-a", "it is still good");
+        behind.revoke("vault-a");
+        behind.entered.enter_meanwhile("vault-b");
+        assert_eq!(key(behind.call(&alice, tool, 1).await.unwrap()), "vault-b");
+        behind.allow("vault-a");
+    }
+}
+
+/// A description that leads to another server by now, with the same tools: what the first one answered is
+/// not given.
+#[tokio::test]
+async fn a_description_that_leads_elsewhere_begins_anew() {
+    let store = Arc::new(LocalCache::new(Arc::new(SystemClock), 1 << 20));
+    let (one, other) = (Behind::start_on(store.clone()).await, Behind::start_on(store).await);
+    let alice = caller("alice", "key-1", "north");
+    for behind in [&one, &one, &other, &other] {
+        behind.call(&alice, "described", 1).await.unwrap();
+    }
+    assert_eq!((one.asked(), other.asked()), (1, 1));
 }

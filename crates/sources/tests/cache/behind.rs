@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -42,36 +42,60 @@ pub(crate) const COMMON: [&str; 3] = ["fixed", "all", "plain_code"];
 /// An API that answers with the target and the key of each request.
 struct Api {
     origin: String,
-    asked: Arc<AtomicUsize>,
+    state: Arc<ApiState>,
+}
+
+#[derive(Default)]
+struct ApiState {
+    asked: AtomicUsize,
+    /// Whether it wants to be asked each time whether an answer is still good. It always is.
+    is_asked_again: AtomicBool,
+    /// The keys that it does not accept.
+    revoked: Mutex<Vec<String>>,
+}
+
+impl ApiState {
+    fn answer(&self, head: &str) -> String {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        let (target, key) = (head.split(' ').nth(1).unwrap_or_default(), header("x-api-key"));
+        if key.is_some_and(|key| self.revoked.lock().unwrap().iter().any(|revoked| revoked == key)) {
+            return "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned();
+        }
+        let tag = match self.is_asked_again.load(Ordering::SeqCst) {
+            true => "cache-control: no-cache\r\netag: \"1\"\r\n",
+            false => "",
+        };
+        if header("if-none-match").is_some() {
+            return format!("HTTP/1.1 304 Not Modified\r\n{tag}connection: close\r\n\r\n");
+        }
+        let body = json!({"target": target, "key": key}).to_string();
+        let length = body.len();
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{tag}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        )
+    }
 }
 
 impl Api {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(AtomicUsize::new(0));
-        let count = asked.clone();
+        let state = Arc::<ApiState>::default();
+        let shared = state.clone();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                count.fetch_add(1, Ordering::SeqCst);
+                let state = shared.clone();
                 tokio::spawn(async move {
                     let mut head = Vec::new();
                     while !head.ends_with(b"\r\n\r\n") {
                         head.push(stream.read_u8().await?);
                     }
-                    let head = String::from_utf8_lossy(&head);
-                    let target = head.split(' ').nth(1).unwrap_or_default();
-                    let key = head.lines().find_map(|line| line.strip_prefix("x-api-key: "));
-                    let body = json!({"target": target, "key": key}).to_string();
-                    let length = body.len();
-                    let answer = format!(
-                        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-                    );
-                    stream.write_all(answer.as_bytes()).await
+                    stream.write_all(state.answer(&String::from_utf8_lossy(&head)).as_bytes()).await
                 });
             }
         });
-        Self { origin, asked }
+        Self { origin, state }
     }
 }
 
@@ -80,12 +104,18 @@ impl Api {
 pub(crate) struct Entered {
     values: Mutex<BTreeMap<String, (String, usize)>>,
     versions: AtomicUsize,
+    /// What is entered while a call is told that its credential is not accepted.
+    meanwhile: Mutex<Option<String>>,
 }
 
 impl Entered {
     pub(crate) fn enter(&self, subject: &str, value: &str) {
         let version = self.versions.fetch_add(1, Ordering::SeqCst);
         self.values.lock().unwrap().insert(subject.to_owned(), (value.to_owned(), version));
+    }
+
+    pub(crate) fn enter_meanwhile(&self, value: &str) {
+        *self.meanwhile.lock().unwrap() = Some(value.to_owned());
     }
 
     pub(crate) fn remove(&self, subject: &str) {
@@ -104,25 +134,36 @@ impl CallerCredentials for Entered {
             let values = BTreeMap::from([("key".to_owned(), Secret::new(value.clone()))]);
             return Ok(CallerCredential::new(values, version.to_string().into()));
         }
-        let required = CredentialRequired {
-            vault: vault.into(),
-            title: "The API".to_owned(),
-            subject: caller.subject.clone(),
-            url: "https://bridgehead.test/account".to_owned(),
-            lack: CredentialLack::NotEntered,
-            said: None,
-        };
-        Err(Refusal::CredentialRequired(Box::new(required)).into())
+        Err(lacks(CredentialLack::NotEntered, vault, caller))
     }
 
     async fn not_accepted(
         &self,
         vault: &str,
         caller: &Caller,
-        _: &CallerCredential,
+        presented: &CallerCredential,
     ) -> Result<CallerCredential, CallError> {
-        self.credential(vault, caller).await
+        if let Some(value) = self.meanwhile.lock().unwrap().take() {
+            self.enter(&caller.subject, &value);
+        }
+        let held = self.credential(vault, caller).await?;
+        match held.version() == presented.version() {
+            true => Err(lacks(CredentialLack::NotAccepted, vault, caller)),
+            false => Ok(held),
+        }
     }
+}
+
+fn lacks(lack: CredentialLack, vault: &str, caller: &Caller) -> CallError {
+    let required = CredentialRequired {
+        vault: vault.into(),
+        title: "The API".to_owned(),
+        subject: caller.subject.clone(),
+        url: "https://bridgehead.test/account".to_owned(),
+        lack,
+        said: None,
+    };
+    Refusal::CredentialRequired(Box::new(required)).into()
 }
 
 struct Unrecorded;
@@ -141,6 +182,11 @@ pub(crate) struct Behind {
 
 impl Behind {
     pub(crate) async fn start() -> Self {
+        Self::start_on(Arc::new(LocalCache::new(Arc::new(SystemClock), 1 << 20))).await
+    }
+
+    /// With an API of its own, and answers that were remembered before.
+    pub(crate) async fn start_on(store: Arc<LocalCache>) -> Self {
         let (api, place, entered) = (Api::start().await, tempfile::tempdir().unwrap(), Arc::new(Entered::default()));
         let sources = sources(&api.origin, place.path(), &entered).await;
         let cached = |shared| CachePatch { ttl: Some(Duration::from_secs(600)), shared, ..CachePatch::default() };
@@ -150,10 +196,8 @@ impl Behind {
             policies.push((address.to_owned(), patch));
         }
         let catalog = Catalog::build(sources, &Policies::new(policies)).unwrap();
-        let clock = Arc::new(SystemClock);
-        let cache = Cache::new(EndpointId::main(), Arc::new(LocalCache::new(clock.clone(), 1 << 20)));
-        let shield = Shield::default().with_cache(cache);
-        let pipeline = Pipeline::with_shield(clock, Arc::new(Unrecorded), shield);
+        let shield = Shield::default().with_cache(Cache::new(EndpointId::main(), store));
+        let pipeline = Pipeline::with_shield(Arc::new(SystemClock), Arc::new(Unrecorded), shield);
         Self { api, entered, catalog, pipeline, _place: place }
     }
 
@@ -165,7 +209,22 @@ impl Behind {
 
     /// How many requests reached the API.
     pub(crate) fn asked(&self) -> usize {
-        self.api.asked.load(Ordering::SeqCst)
+        self.api.state.asked.load(Ordering::SeqCst)
+    }
+
+    /// From now on the API wants to be asked each time whether an answer is still good.
+    pub(crate) fn is_asked_again(&self) {
+        self.api.state.is_asked_again.store(true, Ordering::SeqCst);
+    }
+
+    /// The API accepts this key again.
+    pub(crate) fn allow(&self, key: &str) {
+        self.api.state.revoked.lock().unwrap().retain(|revoked| revoked != key);
+    }
+
+    /// From now on the API does not accept this key.
+    pub(crate) fn revoke(&self, key: &str) {
+        self.api.state.revoked.lock().unwrap().push(key.to_owned());
     }
 }
 

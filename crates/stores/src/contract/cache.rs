@@ -4,7 +4,7 @@
 use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 
 use bridgehead_core::{
-    CacheStore, Content, Outcome, Validators,
+    CacheStore, Content, Freshness, Outcome, Validators,
     cache::{CacheKey, CacheLost, Generation, Remembered},
 };
 use jiff::Timestamp;
@@ -40,13 +40,14 @@ fn answer(text: &str) -> Arc<Remembered> {
     let mut outcome = Outcome::structured(structured.as_object().expect("an object").clone());
     outcome.content.push(Content::Text(text.to_owned()));
     outcome.meta.insert("x/y".into(), true.into());
+    let validators = Some(Validators { etag: Some("W/\"a\"".into()), last_modified: None });
     Arc::new(Remembered {
         outcome,
         made_at: Timestamp::from_microsecond(1_800_000_000_123_456).expect("near"),
         kept_at: Timestamp::from_microsecond(1_800_000_001_000_000).expect("near"),
         fresh_until: Timestamp::MAX,
         stale_until: Timestamp::MAX,
-        validators: Some(Validators { etag: Some("W/\"a\"".into()), last_modified: None }),
+        said: Freshness { lifetime: Some(LONG), validators, ..Freshness::default() },
     })
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bridgehead_core::{Caller, Claims, SignIn};
-use bridgehead_harness::TestServer;
+use bridgehead_harness::{TestServer, process::binary};
 use bridgehead_sources::sql::{CallerParameter, SessionSetting};
 
 use super::{served::open_settings, *};
@@ -204,4 +204,72 @@ async fn nothing_that_a_client_sends_says_who_calls() {
         assert_eq!(result["_meta"]["bridgehead/error"]["code"], "invalid_arguments", "{result}");
     }
     server.stop().await;
+}
+
+/// H2: what the database answers is remembered for whoever it was for, though the call is the same to the letter
+/// and who calls stands in a setting of the connection alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn remembered_rows_are_those_of_whoever_asks() {
+    const CACHED: &str = r#"
+[sources.notes.tools.add_note]
+description = "Adds a note of whoever asks."
+sql = "INSERT INTO note (words) VALUES (:words) RETURNING id"
+parameters.words = { type = "string", description = "What it says." }
+[policy."notes.*_notes"]
+cache = { ttl = "10m", invalidated_by = ["notes.add_note"] }
+"#;
+    let (database, url) = notes().await;
+    let server = TestServer::with(&format!("{CONFIG}{CACHED}")).variable("NOTES", &url).start().await;
+    let (_, alice) = server.key("alice", "tools:read tools:write", None).await;
+    let (_, bob) = server.key("bob", "tools:read tools:write", None).await;
+    // The notes of whoever asks, and whether they were remembered.
+    let read = async |key: &str, tool: &str| {
+        let params = json!({"name": tool, "arguments": {}});
+        let (status, answer) = server.rpc("2025-11-25", key, "tools/call", params).await;
+        assert_eq!(status, 200, "{answer}");
+        let is_kept = answer["result"]["_meta"].get("bridgehead/cache").is_some();
+        (words(Ok(answer["result"]["structuredContent"].clone())), is_kept)
+    };
+    let all = |letter: char| (1..=2).map(|number| format!("{letter}{number}")).collect::<Vec<_>>();
+    for is_kept in [false, true, true] {
+        for (key, letter) in [(&alice, 'a'), (&bob, 'b')] {
+            assert_eq!(read(key, "list_notes").await, (all(letter), is_kept));
+            assert_eq!(read(key, "find_notes").await, (vec![format!("{letter}1")], is_kept));
+        }
+    }
+    // Nobody tells the server of this, so that nothing but its memory can answer as before.
+    database.run("UPDATE note SET words = 'changed' WHERE words LIKE '_2'").await;
+    let reads = (0..40).map(|n| read(if n % 2 == 0 { &alice } else { &bob }, "list_notes"));
+    for (n, answer) in join_all(reads).await.into_iter().enumerate() {
+        assert_eq!(answer, (all(if n % 2 == 0 { 'a' } else { 'b' }), true));
+    }
+    // A note of Bob's ends what is remembered of both, and then each asks at the same time as the other.
+    let added = json!({"name": "add_note", "arguments": {"words": "b3"}});
+    let (_, added) = server.rpc("2025-11-25", &bob, "tools/call", added).await;
+    assert_ne!(added["result"]["isError"], true, "{added}");
+    let reads = (0..40).map(|n| read(if n % 2 == 0 { &alice } else { &bob }, "list_notes"));
+    for (n, (found, _)) in join_all(reads).await.into_iter().enumerate() {
+        assert_eq!(found, if n % 2 == 0 { vec!["a1", "changed"] } else { vec!["b1", "changed", "b3"] });
+    }
+    server.stop().await;
+
+    // That all should get the same is refused at the start, with the tool that it is about.
+    let place = tempfile::tempdir().unwrap();
+    let shared = format!("{CONFIG}{CACHED}").replace("ttl = \"10m\"", "ttl = \"10m\", shared = true");
+    let start = async |config: &str| {
+        std::fs::write(place.path().join("bridgehead.toml"), config).unwrap();
+        let mut command = tokio::process::Command::new(binary("bridgehead"));
+        let command = command.args(["config", "check"]).current_dir(place.path()).env_clear().env("NOTES", &url);
+        let output = command.output().await.unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = start(&shared).await;
+    assert_eq!(code, Some(1), "{said}");
+    for tool in ["list_notes", "find_notes"] {
+        let at = said.lines().find(|line| line.contains(&format!("sources.notes.tools.{tool}: ")));
+        assert!(at.is_some_and(|line| line.contains("its answers depend on who calls")), "{tool}: {said}");
+    }
+    assert!(said.contains("`cache.shared` would give them to others"), "{said}");
+    let (code, said) = start(&format!("{CONFIG}{CACHED}")).await;
+    assert_eq!(code, Some(0), "but for that it would start: {said}");
 }

@@ -18,14 +18,13 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::{super::Shield, *};
 use crate::{
-    AuditRecord, AuditSink, Caller, Catalog, Claims, Effect, EndpointId, Freshness, LocalCache, Pipeline, Policies,
-    PolicyPatch, Presented, RequestId, ScopeSet, Secret, SignIn, Source, ToolSpec, UpstreamFailure, Validators,
-    cache::CacheStore, catalog::NamedSource, policy::CachePatch,
+    AuditRecord, AuditSink, Caller, Catalog, Claims, CredentialLack, CredentialRequired, Effect, EndpointId, Freshness,
+    LocalCache, Pipeline, Policies, PolicyPatch, Presented, RequestId, ScopeSet, Secret, SignIn, Source, ToolSpec,
+    UpstreamFailure, Validators, cache::CacheStore, catalog::NamedSource, policy::CachePatch,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -65,6 +64,9 @@ enum Does {
     Waits,
     /// Never answers.
     Hangs,
+    /// Refuses the credential that is kept for the caller.
+    LacksCredential(CredentialLack),
+    Panics,
 }
 
 /// The system behind.
@@ -89,6 +91,19 @@ fn tag(tool: &str, call: &Call, state: usize, shown: Option<&str>) -> Value {
     let presented: Vec<_> = presented.iter().map(|(name, value)| (name, value.expose())).collect();
     let caller = json!([&**subject, scopes.to_string(), sign_in.mode(), presented, claims.as_map(), shown]);
     json!({"tool": tool, "arguments": call.arguments, "caller": caller, "state": state})
+}
+
+fn lacks(lack: CredentialLack, call: &Call) -> Refusal {
+    let (subject, title) = (call.caller.subject.clone(), "the API".to_owned());
+    let url = "https://bridgehead.test/account/credentials/api".to_owned();
+    Refusal::CredentialRequired(Box::new(CredentialRequired {
+        vault: "api".into(),
+        title,
+        subject,
+        url,
+        lack,
+        said: None,
+    }))
 }
 
 #[async_trait]
@@ -125,6 +140,8 @@ impl Source for Behind {
             Some(Does::Answers(freshness)) => freshness,
             Some(Does::Fails(code)) => return Err(UpstreamFailure::new(code, "as told").into()),
             Some(Does::Hangs) => std::future::pending().await,
+            Some(Does::LacksCredential(lack)) => return Err(lacks(lack, call).into()),
+            Some(Does::Panics) => panic!("as told"),
             Some(Does::Waits) => {
                 self.begun.notify_one();
                 self.go_on.notified().await;

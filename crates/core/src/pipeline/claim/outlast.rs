@@ -152,8 +152,13 @@ impl Claims {
             let now = self.dispatch.clock.now();
             let (record, entry) = self.own_record(catalog, &id, call, now).await?;
             match record.standing(now) {
-                Standing::Settled(answer) | Standing::Void(answer) => return Answer::read(answer).replay(),
-                Standing::InDoubt => return self.gone(entry, &record, now).await,
+                Standing::Settled(answer) | Standing::Void(answer) => {
+                    return self.told(entry, Answer::read(answer).replay()).await;
+                }
+                Standing::InDoubt => {
+                    let result = self.gone(entry, &record, now).await;
+                    return self.told(entry, result).await;
+                }
                 Standing::Running => {}
             }
             tokio::select! {

@@ -35,11 +35,11 @@ impl Claims {
             Standing::Running => TaskState::Working,
             Standing::Settled(answer) | Standing::Void(answer) => match Answer::read(answer) {
                 Answer::Stopped => TaskState::Stopped,
-                answer => TaskState::Ended(answer.replay()),
+                answer => TaskState::Ended(self.told(entry, answer.replay()).await),
             },
             Standing::InDoubt => match self.gone(entry, &record, now).await {
                 Ok(outcome) if of_answer(&outcome).is_some() => TaskState::Working,
-                result => TaskState::Ended(result),
+                result => TaskState::Ended(self.told(entry, result).await),
             },
         };
         let created_at = record.first_sent_at;

@@ -140,22 +140,45 @@ async fn each_caller_has_answers_of_their_own() {
     assert_eq!(bench.asked(), 3);
 }
 
+/// What the client can is shown to code as well, and the answer may be made for it.
+#[tokio::test(start_paused = true)]
+async fn another_client_of_the_same_caller_asks_for_itself() {
+    let bench = bench();
+    let ask = async |capabilities: Value| {
+        let mut call = Call::new(RequestId::generate(&Zeros), Arc::new(caller("alice")), "read", Default::default());
+        call.client_capabilities = Arc::new(capabilities.as_object().unwrap().clone());
+        mark(&bench.pipeline.run(&bench.catalog, call).await.unwrap()).is_some()
+    };
+    for is_kept in [false, true] {
+        assert_eq!(ask(json!({})).await, is_kept);
+        assert_eq!(ask(json!({"elicitation": {}})).await, is_kept);
+    }
+}
+
 /// A key that the system behind has revoked is nobody's business here until it is refused; from then on
-/// nothing is given that was asked for with it, whichever tool found out.
+/// nothing is given that was asked for with it, whichever tool found out, whether the key was handed on or
+/// is kept for its caller.
 #[tokio::test(start_paused = true)]
 async fn a_credential_that_is_not_accepted_takes_its_answers_along() {
-    let bench = bench();
-    let (alice, bob) = (caller("alice"), caller("bob"));
-    for caller in [&alice, &bob] {
-        bench.call_as(caller, "mine", json!({})).await.unwrap();
+    let fails = |code| Does::Fails(code);
+    for (refusal, is_kept) in [
+        (fails(UpstreamCode::Forbidden), true),
+        (Does::LacksCredential(CredentialLack::NotEntered), true),
+        (fails(UpstreamCode::Unauthorized), false),
+        (Does::LacksCredential(CredentialLack::NotAccepted), false),
+    ] {
+        let bench = bench();
+        let (alice, bob) = (caller("alice"), caller("bob"));
+        for caller in [&alice, &bob] {
+            bench.call_as(caller, "mine", json!({})).await.unwrap();
+        }
+        bench.script([refusal]);
+        let refused = bench.call_as(&alice, "mine", json!({"n": 1})).await.unwrap_err();
+        let outcome = bench.call_as(&alice, "mine", json!({})).await.unwrap();
+        assert_eq!(mark(&outcome).is_some(), is_kept, "{refused:?}");
+        assert!(mark(&bench.call_as(&bob, "mine", json!({})).await.unwrap()).is_some(), "nobody else's");
+        assert!(mark(&bench.call_as(&alice, "mine", json!({})).await.unwrap()).is_some(), "it is accepted again");
     }
-    bench.script([Does::Fails(UpstreamCode::Forbidden), Does::Fails(UpstreamCode::Unauthorized)]);
-    for (n, is_kept) in [(1, true), (2, false)] {
-        assert!(bench.call_as(&alice, "mine", json!({"n": n})).await.is_err());
-        assert_eq!(mark(&bench.call_as(&alice, "mine", json!({})).await.unwrap()).is_some(), is_kept);
-    }
-    assert!(mark(&bench.call_as(&bob, "mine", json!({})).await.unwrap()).is_some(), "nobody else's");
-    assert!(mark(&bench.call_as(&alice, "mine", json!({})).await.unwrap()).is_some(), "it is accepted again");
 }
 
 /// A tool whose answers depend on who calls cannot be declared shared.

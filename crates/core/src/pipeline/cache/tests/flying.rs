@@ -140,4 +140,68 @@ async fn a_private_answer_is_not_given_to_those_who_joined() {
         assert_eq!(call.await.unwrap().unwrap().structured.unwrap()["caller"][0], subject);
     }
     assert_eq!(bench.asked(), 3);
+    let uses: Vec<_> = bench.records.0.lock().unwrap().iter().map(|record| record.cache).collect();
+    assert_eq!(uses, [Some(CacheUse::Miss); 3], "each of them reached the system behind");
+}
+
+/// What must not be remembered is not given to those who joined either, though it is their own
+/// (RFC 9111 §5.2.2.5): a code that is good once, for example.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_must_not_be_stored_is_given_once() {
+    let bench = Arc::new(bench());
+    bench.script((0..3).map(|_| Does::Answers(Freshness { no_store: true, ..Freshness::default() })));
+    let mut calls: JoinSet<_> = (0..3).map(|_| ask(&bench, "read", "alice")).collect();
+    while let Some(call) = calls.join_next().await {
+        assert_eq!(mark(&call.unwrap().unwrap()), None);
+    }
+    assert_eq!(bench.asked(), 3);
+}
+
+/// Nobody waits for the answer of a source that panicked, and the next call asks anew.
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_source_is_told_to_all() {
+    let bench = Arc::new(bench());
+    bench.script([Does::Panics]);
+    let mut calls: JoinSet<_> = (0..20).map(|_| ask(&bench, "read", "alice")).collect();
+    while let Some(call) = calls.join_next().await {
+        assert_eq!(call.unwrap().unwrap_err().code(), "internal");
+    }
+    assert_eq!(bench.asked(), 1);
+    bench.call("read").await.unwrap();
+}
+
+/// Nor that of a store.
+#[tokio::test(start_paused = true)]
+async fn a_panic_on_the_way_is_told_to_all() {
+    struct Broken(LocalCache);
+
+    #[async_trait]
+    impl CacheStore for Broken {
+        async fn look(&self, tool: &str, key: &CacheKey) -> Result<Found, CacheLost> {
+            self.0.look(tool, key).await
+        }
+        async fn keep(
+            &self,
+            _: &str,
+            _: (&CacheKey, Generation),
+            _: Arc<Remembered>,
+            _: Duration,
+        ) -> Result<(), CacheLost> {
+            panic!("as told")
+        }
+        async fn forget(&self, tools: &[Arc<str>]) -> Result<(), CacheLost> {
+            self.0.forget(tools).await
+        }
+    }
+    let store = Arc::new(Broken(LocalCache::new(PausedClock::new(), 1 << 20)));
+    let bench = Arc::new(bench_with(CachePatch::default(), Some(store)));
+    bench.script([Does::Waits]);
+    let mut calls: JoinSet<_> = (0..20).map(|_| ask(&bench, "read", "alice")).collect();
+    bench.behind.begun.notified().await;
+    settled().await;
+    bench.behind.go_on.notify_one();
+    while let Some(call) = calls.join_next().await {
+        assert_eq!(call.unwrap().unwrap_err().code(), "internal");
+    }
+    assert_eq!(bench.asked(), 1);
 }

@@ -92,6 +92,39 @@ async fn an_answer_with_a_validator_is_asked_about() {
     assert_eq!(sent, [None, tag("\"1\""), tag("\"1\""), tag("\"2\"")]);
 }
 
+/// What is not said again with the word that an answer is still good stays as it was (RFC 9111 §4.3.4).
+#[tokio::test(start_paused = true)]
+async fn a_word_that_an_answer_is_still_good_lengthens_no_time() {
+    let secs = |secs: u64| Some(Duration::from_secs(secs));
+    let first = Freshness {
+        lifetime: secs(7),
+        age: SECOND,
+        must_revalidate: true,
+        validators: Some(Validators { etag: Some("\"1\"".to_owned()), last_modified: None }),
+        ..Freshness::default()
+    };
+    let still_good = Freshness { not_modified: true, ..Freshness::default() };
+    for (said, given_for) in [
+        (still_good.clone(), 8),
+        (Freshness { age: 3 * SECOND, ..still_good.clone() }, 5),
+        (Freshness { lifetime: secs(9), ..still_good }, 9),
+    ] {
+        let bench = stale_for(100 * SECOND);
+        bench.script([Does::Answers(first.clone()), Does::Answers(said.clone())]);
+        bench.call("read").await.unwrap();
+        later(7 * SECOND).await;
+        bench.call("read").await.unwrap();
+        assert_eq!(bench.last_use(), Some(CacheUse::Revalidated));
+        later(given_for * SECOND - Duration::from_millis(1)).await;
+        bench.call("read").await.unwrap();
+        assert_eq!(bench.last_use(), Some(CacheUse::Hit), "{said:?}");
+        later(Duration::from_millis(1)).await;
+        bench.script([Does::Fails(UpstreamCode::Failed)]);
+        let is_given = bench.call("read").await.is_ok();
+        assert_eq!(is_given, said.lifetime.is_some(), "{said:?}: the first word forbids it");
+    }
+}
+
 /// A source that says so without having been asked is wrong, and no empty answer comes of it.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_still_good_that_is_not_there() {
@@ -152,10 +185,24 @@ async fn an_older_answer_has_an_end_as_well() {
     assert!(bench.call("read").await.is_err(), "the system behind forbids it");
 }
 
-/// On a clock that was put back nothing is given for longer than its time: what is of later than now is
-/// asked for anew. On one that was put forward, answers end early.
+/// A time for caches that callers share holds to the second there, and says nothing of others (RFC 9111
+/// §5.2.2.10).
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_jumps_lengthens_no_time() {
+async fn what_is_said_for_shared_caches_is_strict_there() {
+    for (tool, is_given) in [("common", false), ("read", true)] {
+        let bench = stale_for(100 * SECOND);
+        bench.script([Does::Answers(Freshness { shared_lifetime: Some(7 * SECOND), ..Freshness::default() })]);
+        bench.call(tool).await.unwrap();
+        later(60 * SECOND).await;
+        bench.script([Does::Fails(UpstreamCode::Failed)]);
+        assert_eq!(bench.call(tool).await.is_ok(), is_given, "{tool}");
+    }
+}
+
+/// On a clock that was put back, what is of later than now is asked for anew; so no answer is given for longer
+/// than twice its time. On one that was put forward, answers end early.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_lengthens_little() {
     for (jump, after_jump, afterwards) in [(-3600, false, false), (3600, false, false), (-30, false, true)] {
         let bench = stale_for(10 * SECOND);
         later(40 * SECOND).await;
