@@ -100,8 +100,16 @@ async fn judge_foreign_resource(visit: &mut Visit<'_>, grant: &mut Grant, refres
         Some(tokens) => {
             let seen = format!("A token was given for the resource {FOREIGN}.");
             visit.warning(&TOKEN_FOREIGN_RESOURCE, seen, [client::exchange(&answer)]);
-            // The access token goes nowhere; its refresh token is the one that counts from now on.
-            grant.tokens.refresh = tokens.refresh.or_else(|| Some(refresh.clone()));
+            // The access token goes nowhere; its refresh token is the one that counts from now on. Some servers end
+            // the earlier access token with each refresh, so the grant needs one of its own again.
+            let latest = tokens.refresh.unwrap_or_else(|| refresh.clone());
+            let again = visit.send(grant.client.refresh(&grant.server, &latest, &grant.resource)).await;
+            match again.as_ref().ok().and_then(|answer| Tokens::of(visit, answer)) {
+                Some(Tokens { access, refresh }) => {
+                    grant.tokens = Tokens { access, refresh: refresh.or(Some(latest)) };
+                }
+                None => grant.tokens.refresh = Some(latest),
+            }
         }
     }
 }
