@@ -76,6 +76,12 @@ pub(crate) fn numbered(id: Value, method: &str, params: Value) -> Value {
     json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
 }
 
+/// `initialize` with this revision.
+pub(crate) fn initialize(revision: &str) -> Value {
+    let client = json!({"name": "bridgehead-doctor", "version": env!("CARGO_PKG_VERSION")});
+    request("initialize", json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": client}))
+}
+
 /// How a server is spoken to: the revision, and the session that it may have begun.
 #[derive(Debug, Clone)]
 pub(crate) struct Dialect {

@@ -181,6 +181,14 @@ impl<'a> Visit<'a> {
         self.no_way_on.get_or_insert(reason.into());
     }
 
+    /// Nothing further is looked at: because of what failed last, where no other reason was given.
+    pub(crate) fn stop(&mut self) {
+        let last = self.examined.iter().rev().find(|examined| matches!(examined.verdict, Verdict::Failed(_)));
+        if let Some(id) = last.map(|examined| examined.check.id) {
+            self.goes_no_further(format!("it cannot be looked at while {id} fails"));
+        }
+    }
+
     /// The check holds.
     pub fn passed(&mut self, check: &'static Check, seen: impl Into<Option<String>>) {
         let seen = seen.into().map(|seen| self.redactor.text(&seen));
@@ -224,12 +232,8 @@ impl<'a> Visit<'a> {
 
     /// Ends: what has no verdict was not looked at.
     pub(crate) fn end(mut self) -> Report {
-        let failed = self.examined.iter().find(|examined| matches!(examined.verdict, Verdict::Failed(_)));
-        let no_way_on = self
-            .no_way_on
-            .take()
-            .or_else(|| failed.map(|first| format!("it cannot be looked at while {} fails", first.check.id)));
-        let reason = no_way_on.unwrap_or_else(|| "it was not reached".to_owned());
+        self.stop();
+        let reason = self.no_way_on.take().unwrap_or_else(|| "it was not reached".to_owned());
         let examined = checks::all().map(|check| {
             let found = self.examined.iter().position(|examined| examined.check == check);
             let skipped = || Examined { check, verdict: Verdict::Skipped { reason: reason.clone() } };

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::{Answer, Course, Fault, Tampering};
@@ -366,6 +367,20 @@ pub const FAULTS: &[Fault] = &[
                 message["result"]["content"] = json!([{
                     "type": "text", "text": "sku is missing\n    at find (/app/dist/index.js:12:7)\n    at call",
                 }]);
+            })
+        },
+        ..Fault::NONE
+    },
+    Fault {
+        name: "parse-error-with-trace",
+        wrong: "What is no JSON is refused with a page that holds a stack trace",
+        found_by: "tool-error-leak",
+        commit: || {
+            const PAGE: &str = "<!DOCTYPE html>\n<pre>SyntaxError: Unexpected end of JSON input<br> &nbsp; &nbsp;at \
+                                JSON.parse (&lt;anonymous&gt;)<br> &nbsp; &nbsp;at parse (/app/json.js:93:21)</pre>";
+            Tampering::none().arriving(|asked| {
+                let is_broken = asked.method == Method::POST && asked.is_for_endpoint() && asked.json().is_null();
+                if is_broken { Course::Answer(Answer::page(400, PAGE)) } else { Course::Usual }
             })
         },
         ..Fault::NONE
