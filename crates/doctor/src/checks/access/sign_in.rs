@@ -132,7 +132,7 @@ async fn authorize(visit: &mut Visit<'_>, flow: Flow<'_>) -> Option<Result<(Url,
     let state = format!("{}+/=", client::random(&*visit.surroundings().randomness));
     let mut request = AuthorizationRequest::of(client, &state, &verifier, &resource.identifier);
     let scope = scope.map(str::to_owned).or_else(|| resource.scopes.clone());
-    let offline = server.offline_access.then(|| "offline_access".to_owned());
+    let offline = server.scopes.iter().find(|scope| *scope == "offline_access").cloned();
     let scopes: Vec<_> = scope.into_iter().chain(offline).collect();
     if !scopes.is_empty() {
         request = request.with("scope", scopes.join(" "));
