@@ -40,8 +40,8 @@ pub(super) const HTTP_ORIGIN: Check = Check {
     area: Area::Reach,
     title: "A message of a foreign web page is refused",
     why: "By DNS rebinding a page that somebody opens calls a server on their own machine, or on the inside of a network, \
-          as if it were the page's own; where answers let foreign origins read them (CORS), it needs no rebinding. Origin \
-          is what gives it away.",
+          as if it were the page's own; where answers let foreign origins read them (CORS), it needs no rebinding. Whoever \
+          refuses foreign names in Host stops the first, and MCP wants Origin looked at all the same.",
     standard: "MCP 2025-11-25, Transports, \"Security Warning\"",
     mend: "Answer 403 where the Origin header names a page that is not on a list; requests without the header pass. \
            Most SDKs have a setting for it.",

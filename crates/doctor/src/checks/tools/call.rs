@@ -233,10 +233,21 @@ pub(super) fn text(result: &Value) -> String {
     texts.join("\n")
 }
 
+/// Whether the text blocks hold what is structured. SDKs wrap what is no object into one of a single member for the
+/// structure alone, and give a list as a block for each element.
 fn repeats(result: &Value, content: &Value) -> bool {
     let blocks = result.get("content").and_then(Value::as_array).into_iter().flatten();
-    let mut texts = blocks.filter_map(|block| block.get("text").and_then(Value::as_str));
-    texts.any(|text| serde_json::from_str::<Value>(text).is_ok_and(|value| value == *content))
+    let texts: Vec<_> = blocks.filter_map(|block| block.get("text").and_then(Value::as_str)).collect();
+    let is_said = |value: &Value| {
+        let says = |text: &&str| {
+            value.as_str() == Some(*text) || serde_json::from_str::<Value>(text).is_ok_and(|said| said == *value)
+        };
+        texts.iter().any(says)
+    };
+    let in_parts =
+        |value: &Value| value.as_array().is_some_and(|elements| !elements.is_empty() && elements.iter().all(is_said));
+    let wrapped = content.as_object().filter(|object| object.len() == 1).and_then(|object| object.values().next());
+    is_said(content) || wrapped.is_some_and(|value| is_said(value) || in_parts(value))
 }
 
 /// Only what is no data for sure: an error at the very beginning, in the words of a runtime or of HTTP.
@@ -277,6 +288,25 @@ mod tests {
         assert_eq!(arguments(&tool(&reads, &none)), Some(Map::new()));
         let known = arguments(&tool(&reads, &given)).map(Value::from);
         assert_eq!(known, Some(json!({"id": "a"})));
+    }
+
+    /// As FastMCP, MCP's SDK for Python and others give them.
+    #[test]
+    fn the_text_holds_what_is_structured() {
+        let list = json!({"result": [{"sku": "A-1"}, "B"]});
+        for (content, texts, expected) in [
+            (json!({"sku": "A-1"}), vec![r#"{"sku": "A-1"}"#], true),
+            (list.clone(), vec![r#"[{"sku":"A-1"},"B"]"#], true),
+            (list.clone(), vec![r#"{"sku":"A-1"}"#, "B"], true),
+            (list, vec![r#"{"sku":"A-1"}"#], false),
+            (json!({"result": "yes"}), vec!["yes"], true),
+            (json!({"result": 3}), vec!["3"], true),
+            (json!({"sku": "A-1", "name": "Mug"}), vec!["One article."], false),
+            (json!({"result": []}), vec![], false),
+        ] {
+            let blocks: Vec<_> = texts.iter().map(|text| json!({"type": "text", "text": text})).collect();
+            assert_eq!(repeats(&json!({"content": blocks}), &content), expected, "{content} {texts:?}");
+        }
     }
 
     /// A server that means harm gives a schema that refers to itself without end.
