@@ -12,7 +12,8 @@ const INTRODUCTION: &str = "\
 `bridgehead doctor URL` looks at an MCP server as an agent platform would, at ours and at any other: most connections
 fail for reasons that nobody can see, and each check makes one of them visible. It is only ever a client. It changes
 nothing that it did not make itself, takes away again what it made (a registration, a grant), and says so where it
-cannot. [The fault garden](../doctor-fault-garden.md) shows that each check finds its fault and is quiet without it.
+cannot. [The fault garden](../doctor-fault-garden.md) shows that each check finds its fault and is quiet without it;
+[what it found at servers of others](../doctor-over-real-servers.md) was checked by hand.
 
 ```sh
 bridgehead doctor https://mcp.example.com/mcp            # as Duvo sees it
