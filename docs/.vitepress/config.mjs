@@ -33,7 +33,8 @@ const item = page => ({ text: heading(page), link: `/${page.replace(/index$/, ''
 /** The pages that the program writes about itself, and those on how its judgements were tried, whichever there are. */
 function reference() {
   const written = readdirSync(join(DOCS, 'reference')).filter(file => file.endsWith('.md')).sort();
-  const tried = ['lint-over-real-descriptions', 'doctor-fault-garden'].filter(page => existsSync(join(DOCS, `${page}.md`)));
+  const pages = ['lint-over-real-descriptions', 'doctor-fault-garden', 'doctor-over-real-servers'];
+  const tried = pages.filter(page => existsSync(join(DOCS, `${page}.md`)));
   return [...written.map(file => `reference/${basename(file, '.md')}`), ...tried].map(item);
 }
 

@@ -14,9 +14,13 @@ pub async fn examine(mut visit: Visit<'_>) -> Report {
     if let Some(reached) = reach::examine(&mut visit).await
         && let Some(access) = access::examine(&mut visit, &reached).await
     {
+        if visit.target().headers.is_empty() && !access.headers.is_empty() {
+            reach::examine_signed_in(&mut visit, &reached, &access.headers).await;
+        }
         if let Some(spoken) = protocol::examine(&mut visit, &reached, &access).await {
             tools::examine(&mut visit, &reached, &access, &spoken).await;
         }
+        visit.stop();
         access::leave(&mut visit, &reached, access).await;
     }
     visit.end()

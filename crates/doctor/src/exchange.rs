@@ -33,6 +33,18 @@ pub struct ShownAnswer {
     pub body: String,
 }
 
+impl Exchange {
+    /// Everything that holds something of a secret's owner or of the server, to be changed.
+    pub(crate) fn for_each_text(&mut self, change: impl Fn(&mut String)) {
+        let (headers, rest) = match &mut self.answer {
+            Ok(answer) => (answer.headers.as_mut_slice(), &mut answer.body),
+            Err(error) => (Default::default(), error),
+        };
+        let headers = self.request_headers.iter_mut().chain(headers).map(|(_, value)| value);
+        [&mut self.url, &mut self.request_body, rest].into_iter().chain(headers).for_each(change);
+    }
+}
+
 fn milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }

@@ -1,15 +1,14 @@
 //! What was found: one verdict for each check. How it is shown is the command's matter.
 
 use jiff::Timestamp;
-use url::Url;
 
 use crate::{Check, Exchange, Profile};
 
 /// What was found at one server.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// The address that was looked at.
-    pub url: Url,
+    /// The address that was looked at, without a credential that may stand in it.
+    pub url: String,
     /// As whom.
     pub profile: Profile,
     /// When it began.
@@ -60,6 +59,19 @@ pub struct Finding {
     pub seen: String,
     /// Which exchanges show it: indices into [`Report::exchanges`].
     pub exchanges: Vec<usize>,
+}
+
+impl Verdict {
+    /// What is said of the server, to be changed.
+    pub(crate) fn change_text(&mut self, change: impl FnOnce(&mut String)) {
+        match self {
+            Self::Passed { seen: None } => {}
+            Self::Passed { seen: Some(text) }
+            | Self::Warning(Finding { seen: text, .. })
+            | Self::Failed(Finding { seen: text, .. })
+            | Self::Skipped { reason: text } => change(text),
+        }
+    }
 }
 
 impl Report {

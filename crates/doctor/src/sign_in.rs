@@ -24,6 +24,9 @@ pub enum SignInError {
     /// Nobody signed in in time.
     #[error("nobody signed in within {0} seconds")]
     TimedOut(u64),
+    /// Whoever started the doctor stops it.
+    #[error("the doctor was told to stop")]
+    Stopped,
     /// It went wrong before: no browser, no port.
     #[error("{0}")]
     Impossible(String),

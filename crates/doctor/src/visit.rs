@@ -71,11 +71,9 @@ impl<'a> Visit<'a> {
     pub fn new(target: Target, surroundings: Surroundings, progress: &'a dyn Progress) -> Self {
         let client = Client::visiting(surroundings.net.clone(), Limits::VISITED);
         let mut redactor = Redactor::default();
+        redactor.know_url(&target.url);
         for (_, value) in &target.headers {
-            redactor.know(value);
-            if let Some((_, credential)) = value.expose().split_once(' ') {
-                redactor.know(&Secret::new(credential.to_owned()));
-            }
+            redactor.know_credential(value.expose());
         }
         let began = surroundings.clock.now();
         Self {
@@ -154,10 +152,14 @@ impl<'a> Visit<'a> {
 
     fn write_down(&mut self, request: &Request, met: Met) -> Result<Answer, NoAnswer> {
         let Met { answer, took } = met;
+        self.redactor.know_sent(&request.headers);
+        if let Ok(received) = &answer {
+            self.redactor.know_cookies(&received.headers);
+        }
         let exchange = self.exchanges.len();
         self.exchanges.push(Exchange {
             method: request.method.to_string(),
-            url: self.redactor.url(request.url.as_str()),
+            url: self.redactor.line(request.url.as_str()),
             request_headers: self.redactor.headers(&request.headers),
             request_body: self.redactor.body(&request.body),
             answer: match &answer {
@@ -166,7 +168,7 @@ impl<'a> Visit<'a> {
                     headers: self.redactor.headers(&received.headers),
                     body: self.redactor.body(&received.body),
                 }),
-                Err(error) => Err(self.redactor.text(&error.to_string())),
+                Err(error) => Err(self.redactor.line(&error.to_string())),
             },
             took,
         });
@@ -181,33 +183,41 @@ impl<'a> Visit<'a> {
         self.no_way_on.get_or_insert(reason.into());
     }
 
+    /// Nothing further is looked at: because of what failed last, where no other reason was given.
+    pub(crate) fn stop(&mut self) {
+        let last = self.examined.iter().rev().find(|examined| matches!(examined.verdict, Verdict::Failed(_)));
+        if let Some(id) = last.map(|examined| examined.check.id) {
+            self.goes_no_further(format!("it cannot be looked at while {id} fails"));
+        }
+    }
+
     /// The check holds.
     pub fn passed(&mut self, check: &'static Check, seen: impl Into<Option<String>>) {
-        let seen = seen.into().map(|seen| self.redactor.text(&seen));
+        let seen = seen.into().map(|seen| self.redactor.line(&seen));
         self.take_down(check, Verdict::Passed { seen });
     }
 
     /// The check holds with a reservation; `exchanges` show it.
     pub fn warning(&mut self, check: &'static Check, seen: impl Into<String>, exchanges: impl Into<Vec<usize>>) {
-        let seen = self.redactor.text(&seen.into());
+        let seen = self.redactor.line(&seen.into());
         self.take_down(check, Verdict::Warning(Finding { seen, exchanges: exchanges.into() }));
     }
 
     /// The check fails; `exchanges` show it.
     pub fn failed(&mut self, check: &'static Check, seen: impl Into<String>, exchanges: impl Into<Vec<usize>>) {
-        let seen = self.redactor.text(&seen.into());
+        let seen = self.redactor.line(&seen.into());
         self.take_down(check, Verdict::Failed(Finding { seen, exchanges: exchanges.into() }));
     }
 
     /// The check cannot be made, or does not apply.
     pub fn skipped(&mut self, check: &'static Check, reason: impl Into<String>) {
-        let reason = self.redactor.text(&reason.into());
+        let reason = self.redactor.line(&reason.into());
         self.take_down(check, Verdict::Skipped { reason });
     }
 
     /// This was made at the server, and cannot be taken away again.
     pub fn left_behind(&mut self, what: impl Into<String>) {
-        let what = self.redactor.text(&what.into());
+        let what = self.redactor.line(&what.into());
         self.left_behind.push(what);
     }
 
@@ -224,23 +234,21 @@ impl<'a> Visit<'a> {
 
     /// Ends: what has no verdict was not looked at.
     pub(crate) fn end(mut self) -> Report {
-        let failed = self.examined.iter().find(|examined| matches!(examined.verdict, Verdict::Failed(_)));
-        let no_way_on = self
-            .no_way_on
-            .take()
-            .or_else(|| failed.map(|first| format!("it cannot be looked at while {} fails", first.check.id)));
-        let reason = no_way_on.unwrap_or_else(|| "it was not reached".to_owned());
+        self.stop();
+        let reason = self.no_way_on.take().unwrap_or_else(|| "it was not reached".to_owned());
         let examined = checks::all().map(|check| {
             let found = self.examined.iter().position(|examined| examined.check == check);
             let skipped = || Examined { check, verdict: Verdict::Skipped { reason: reason.clone() } };
             found.map_or_else(skipped, |index| self.examined.swap_remove(index))
         });
-        let mut url = self.target.url;
-        // What somebody typed by mistake is not shown; a URL without a host has none.
-        let _ = url.set_password(None);
+        let mut examined: Vec<_> = examined.collect();
+        // What became known as a secret later may stand in what was written down before.
+        examined.iter_mut().for_each(|one| one.verdict.change_text(|text| self.redactor.again(text)));
+        self.exchanges.iter_mut().for_each(|one| one.for_each_text(|text| self.redactor.again(text)));
+        self.left_behind.iter_mut().for_each(|what| self.redactor.again(what));
         Report {
-            examined: examined.collect(),
-            url,
+            examined,
+            url: self.redactor.line(self.target.url.as_str()),
             profile: self.target.profile,
             began: self.began,
             ended: self.surroundings.clock.now(),

@@ -13,7 +13,7 @@ pub struct Fault {
     pub name: &'static str,
     /// What is wrong, for readers of the table: "The certificate has expired".
     pub wrong: &'static str,
-    /// The id of the check that has to find it, alone.
+    /// The id of the check that has to find it, alone; empty where it is harmless.
     pub found_by: &'static str,
     /// How the server asks who is calling.
     pub mode: Mode,

@@ -132,6 +132,47 @@ async fn signed_in(garden: &Garden, form: &[&str]) -> Output {
     Output { status, stdout: reading.await.unwrap(), stderr: stderr.into() }
 }
 
+/// Somebody who does not sign in, and stops the doctor instead, leaves nothing behind.
+#[cfg(unix)]
+#[tokio::test]
+async fn who_is_stopped_takes_away_what_was_made() {
+    let garden = Garden::healthy(Mode::OAuth, Way::Loopback).await;
+    let mut child = Command::new(binary("bridgehead"))
+        .args(["doctor", garden.endpoint().as_str(), "--profile", "generic", "--login"])
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    while let Some(line) = said.next_line().await.unwrap() {
+        if Url::parse(line.trim()).is_ok() {
+            let process = child.id().unwrap().to_string();
+            assert!(Command::new("kill").args(["-INT", &process]).status().await.unwrap().success());
+        }
+    }
+    let output = child.wait_with_output().await.unwrap();
+    let out = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{out}");
+    assert!(
+        out.contains("\n0 failed") && out.contains("told to stop") && out.ends_with("nothing was left behind\n"),
+        "{out}"
+    );
+}
+
+/// A mistake in the writing of another command is not answered with the key that stands in it.
+#[tokio::test]
+async fn an_argument_that_is_wrong_is_not_said_again() {
+    for wrong in ["Authorization: Bearer s3cret-of-alice", "Authorization: Bearer s3cret-of-alice=="] {
+        let (code, out, said) = doctor(&["http://127.0.0.1/mcp", "--header", wrong]).await;
+        assert_eq!((code, out.as_str()), (2, ""), "{said}");
+        assert!(said.contains("NAME=VALUE") && !said.contains("s3cret"), "{said}");
+    }
+}
+
 /// P1: not one of the secrets of a visit that signs in is in the report, whichever form it has.
 #[tokio::test]
 async fn no_form_of_the_report_shows_a_secret() {

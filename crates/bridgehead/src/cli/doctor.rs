@@ -20,12 +20,13 @@ use bridgehead_doctor::{
     Profile, Report, SignIn, Target, Verdict, examine,
     visit::{Surroundings, Visit},
 };
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use self::{browser::Browser, given::GivenHeader, progress::Shown};
+use self::{browser::Browser, progress::Shown};
 use super::{Exit, Failure, Outcome, output};
 use crate::{
-    compose::Ambient,
+    compose::{self, Ambient},
     config::{Environment, SystemEnvironment},
 };
 
@@ -42,8 +43,9 @@ pub(super) struct Args {
     key: Option<Secret>,
     /// A header of every request, for servers that want another than Authorization; `NAME=file:PATH` reads it from a
     /// file. May be given more than once.
-    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = given::header)]
-    headers: Vec<GivenHeader>,
+    // Not taken apart here: what is wrong with an argument is shown together with it.
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = given::secret)]
+    headers: Vec<Secret>,
     /// Sign in with a browser where the server asks for it, to look at what lies behind. Without it, what needs
     /// somebody to sign in is left out.
     #[arg(long)]
@@ -68,8 +70,10 @@ pub(super) async fn run(args: Args) -> Outcome {
     let ambient = Ambient::default();
     let no_color = environment.variable("NO_COLOR").is_some_and(|value| !value.is_empty());
     let progress = Arc::new(Shown::on_stderr());
+    let stop = compose::told_to_stop();
     let sign_in: Option<Arc<dyn SignIn>> = if args.login {
-        let browser = Browser::listen(ambient.clock.clone(), PATIENCE, progress.clone(), &environment).await;
+        let (clock, shown) = (ambient.clock.clone(), progress.clone());
+        let browser = Browser::listen(clock, PATIENCE, shown, &environment, stop.clone()).await;
         let browser =
             browser.map_err(|error| Failure::outside(format!("--login needs a port on 127.0.0.1: {error}")))?;
         Some(Arc::new(browser))
@@ -78,16 +82,30 @@ pub(super) async fn run(args: Args) -> Outcome {
     };
     let target = Target { url: args.url, profile: args.profile, headers };
     let surroundings = Surroundings { net: ambient.net, clock: ambient.clock, randomness: ambient.randomness, sign_in };
-    let report = examine(Visit::new(target, surroundings, &*progress)).await;
+    let report = tokio::select! {
+        report = examine(Visit::new(target, surroundings, &*progress)) => report,
+        failure = stopped_twice(&stop, &progress) => return Err(failure),
+    };
     progress.end();
     output::print(&if args.json {
-        json::document(&report).to_string()
+        json::text(&report)
     } else if args.junit {
         junit::document(&report)
     } else {
         text::report(&report, text::Detail { exchanges: args.verbose, colours: output::colours_of_results(no_color) })
     });
+    if stop.is_cancelled() {
+        return Err(Failure::outside("stopped before everything was looked at"));
+    }
     Ok(if report.failed().next().is_some() { Exit::No } else { Exit::Well })
+}
+
+/// Told once to stop, the doctor waits for nobody any longer, and takes away what it made.
+async fn stopped_twice(stop: &CancellationToken, progress: &Shown) -> Failure {
+    stop.cancelled().await;
+    progress.say("Stopping. What was registered is removed first; Ctrl-C once more stops at once.");
+    compose::told_to_stop().cancelled().await;
+    Failure::outside("stopped: a client named \"Bridgehead doctor\" may be left at the server")
 }
 
 /// How many checks came out how.

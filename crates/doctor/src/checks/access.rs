@@ -78,6 +78,7 @@ pub const CHECKS: &[&Check] = &[
     &register::REGISTRATION_REDIRECT_URIS,
     &register::REGISTRATION_MANAGEMENT,
     &authorize::AUTHORIZE_BEGINS,
+    &authorize::AUTHORIZE_PERSON,
     &authorize::AUTHORIZE_UNKNOWN_CLIENT,
     &authorize::AUTHORIZE_REDIRECT_URI,
     &authorize::AUTHORIZE_PKCE,
@@ -212,6 +213,8 @@ async fn oauth(
     let resource = resource::judge(visit, endpoint, places, anonymous.scope(), &mut addresses);
     let found = server::look(visit, endpoint, &resource.issuer).await;
     let server = server::judge(visit, &resource.issuer, &found, &mut addresses);
+    let known = server.as_ref().map_or(&[][..], |server| &server.scopes);
+    challenge::judge_scope(visit, anonymous, resource.scopes.as_deref(), known);
     addresses.judge(visit);
     let all: Vec<_> = places.all().chain(found.all()).collect();
     well_known::judge(visit, &all).await;

@@ -9,6 +9,8 @@ mod name;
 
 use std::time::Duration;
 
+use ::http::HeaderName;
+use bridgehead_core::Secret;
 use url::Url;
 
 use crate::{Check, visit::Visit};
@@ -67,4 +69,9 @@ pub async fn examine(visit: &mut Visit<'_>) -> Option<Reached> {
     let is_public = addresses.iter().copied().all(bridgehead_outbound::is_public);
     browser::examine(visit, &found, is_public).await;
     Some(Reached { endpoint: found.endpoint })
+}
+
+/// Looks at what only somebody with a credential can see, once one was given by a sign-in.
+pub async fn examine_signed_in(visit: &mut Visit<'_>, reached: &Reached, credential: &[(HeaderName, Secret)]) {
+    method::examine_signed_in(visit, &reached.endpoint, credential).await;
 }

@@ -38,8 +38,14 @@ const UNTRIED: &[(&str, &str)] = &[
     ("troubleshooting.md", "bridgehead doctor https://mcp.example.com/mcp --login"),
 ];
 /// Not for those who use Bridgehead, or written by the program itself.
-const NO_GUIDES: [&str; 5] =
-    ["adr", "reference", "requirements.md", "lint-over-real-descriptions.md", "doctor-fault-garden.md"];
+const NO_GUIDES: [&str; 6] = [
+    "adr",
+    "reference",
+    "requirements.md",
+    "lint-over-real-descriptions.md",
+    "doctor-fault-garden.md",
+    "doctor-over-real-servers.md",
+];
 
 /// Every page, by its path below `docs`.
 fn pages() -> Vec<PathBuf> {

@@ -62,7 +62,7 @@ fn anonymous(answer: fn() -> Answer) -> Tampering {
 }
 
 /// The challenge of calls without a credential is another one.
-fn challenge(change: fn(&str) -> String) -> Tampering {
+pub(crate) fn challenge(change: fn(&str) -> String) -> Tampering {
     Tampering::none().leaving(move |asked, answer| {
         if is_anonymous(asked)
             && let Some(challenge) = answer.header("www-authenticate").map(change)
@@ -70,6 +70,11 @@ fn challenge(change: fn(&str) -> String) -> Tampering {
             answer.set_header("www-authenticate", &challenge);
         }
     })
+}
+
+/// A challenge that names no scope.
+pub(crate) fn without_scope(challenge: &str) -> String {
+    challenge.replace("scope=", "scopes=")
 }
 
 /// The metadata of the endpoint is another one, wherever it is.

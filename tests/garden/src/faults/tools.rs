@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::{Answer, Course, Fault, Tampering};
@@ -370,6 +371,20 @@ pub const FAULTS: &[Fault] = &[
         },
         ..Fault::NONE
     },
+    Fault {
+        name: "parse-error-with-trace",
+        wrong: "What is no JSON is refused with a page that holds a stack trace",
+        found_by: "tool-error-leak",
+        commit: || {
+            const PAGE: &str = "<!DOCTYPE html>\n<pre>SyntaxError: Unexpected end of JSON input<br> &nbsp; &nbsp;at \
+                                JSON.parse (&lt;anonymous&gt;)<br> &nbsp; &nbsp;at parse (/app/json.js:93:21)</pre>";
+            Tampering::none().arriving(|asked| {
+                let is_broken = asked.method == Method::POST && asked.is_for_endpoint() && asked.json().is_null();
+                if is_broken { Course::Answer(Answer::page(400, PAGE)) } else { Course::Usual }
+            })
+        },
+        ..Fault::NONE
+    },
 ];
 
 /// The result of tools/list is changed so.
@@ -402,8 +417,11 @@ fn without_cursor(asked: &mut crate::Asked) -> Course {
     Course::Usual
 }
 
+/// Time that passes for one of two requests at once would run out for the connection of the other; those have ids
+/// of their own.
 fn slow(method: &'static str, seconds: u64) -> Tampering {
-    Tampering::none().arriving(move |asked| {
-        if asked.is_rpc(method) { Course::After(Duration::from_secs(seconds)) } else { Course::Usual }
+    Tampering::none().arriving(move |asked| match asked.is_rpc(method) && asked.json()["id"] == 1 {
+        true => Course::After(Duration::from_secs(seconds)),
+        false => Course::Usual,
     })
 }

@@ -5,7 +5,7 @@ use std::{
     io,
     net::Ipv4Addr,
     process::{Command, Stdio},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
+use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
 use super::progress::Shown;
@@ -38,6 +39,10 @@ pub(super) struct Browser {
     progress: Arc<Shown>,
     /// The program that opens a link, where there is a screen.
     opener: Option<&'static str>,
+    /// The answers that came before: browsers load pages again, and ask for one twice.
+    came: Mutex<Vec<Url>>,
+    /// Nobody wants to wait any longer.
+    stop: CancellationToken,
 }
 
 impl Browser {
@@ -47,10 +52,20 @@ impl Browser {
         patience: Duration,
         progress: Arc<Shown>,
         environment: &dyn Environment,
+        stop: CancellationToken,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let redirect_uri = Url::parse(&format!("http://{}{PATH}", listener.local_addr()?)).map_err(io::Error::other)?;
-        Ok(Self { listener, redirect_uri, clock, patience, progress, opener: opener(environment) })
+        Ok(Self {
+            listener,
+            redirect_uri,
+            clock,
+            patience,
+            progress,
+            opener: opener(environment),
+            came: Mutex::default(),
+            stop,
+        })
     }
 
     /// Opens the link, and shows it: whether a browser came up cannot be known.
@@ -65,6 +80,15 @@ impl Browser {
         }
     }
 
+    fn is_new(&self, url: &Url) -> bool {
+        let mut came = self.came.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = !came.contains(url);
+        if is_new {
+            came.push(url.clone());
+        }
+        is_new
+    }
+
     /// The first connection that brings an answer; browsers also open some that they never use.
     async fn answered(&self) -> io::Result<Url> {
         let mut connections = JoinSet::new();
@@ -75,7 +99,7 @@ impl Browser {
                     connections.spawn(answer(stream, self.redirect_uri.clone()));
                 }
                 Some(came) = connections.join_next(), if !connections.is_empty() => {
-                    if let Ok(Ok(Some(url))) = came {
+                    if let Ok(Ok(Some(url))) = came && self.is_new(&url) {
                         return Ok(url);
                     }
                 }
@@ -108,6 +132,7 @@ impl SignIn for Browser {
         self.show(request);
         tokio::select! {
             answered = self.answered() => answered.map_err(|error| SignInError::Impossible(error.to_string())),
+            () = self.stop.cancelled() => Err(SignInError::Stopped),
             () = self.clock.sleep(self.patience) => Err(SignInError::TimedOut(self.patience.as_secs())),
         }
     }

@@ -10,6 +10,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{Browser, Shown};
@@ -31,8 +32,12 @@ impl Clock for Standing {
 }
 
 async fn browser(is_over: bool) -> Browser {
+    told(is_over, CancellationToken::new()).await
+}
+
+async fn told(is_over: bool, stop: CancellationToken) -> Browser {
     let (clock, progress) = (Arc::new(Standing { is_over }), Arc::new(Shown::on_stderr()));
-    Browser::listen(clock, Duration::from_secs(300), progress, &FixedEnvironment::default()).await.unwrap()
+    Browser::listen(clock, Duration::from_secs(300), progress, &FixedEnvironment::default(), stop).await.unwrap()
 }
 
 fn page() -> Url {
@@ -69,9 +74,32 @@ async fn the_answer_is_the_request_with_a_code_or_an_error() {
     }
 }
 
+/// The page is loaded again while somebody signs in for the second time.
+#[tokio::test]
+async fn an_answer_that_came_before_is_no_answer() {
+    let browser = browser(false).await;
+    let (uri, page) = (browser.redirect_uri(), page());
+    let (first, _) = tokio::join!(browser.authorize(&page), get(&uri, "/callback?code=c-1&state=s"));
+    assert_eq!(first.unwrap().query(), Some("code=c-1&state=s"));
+    let coming = async {
+        get(&uri, "/callback?code=c-1&state=s").await;
+        get(&uri, "/callback?code=c-2&state=t").await;
+    };
+    let (second, ()) = tokio::join!(browser.authorize(&page), coming);
+    assert_eq!(second.unwrap().query(), Some("code=c-2&state=t"));
+}
+
 #[tokio::test]
 async fn nobody_is_waited_for_longer_than_said() {
     assert_eq!(browser(true).await.authorize(&page()).await, Err(SignInError::TimedOut(300)));
+}
+
+#[tokio::test]
+async fn whoever_is_told_to_stop_waits_for_nobody() {
+    let stop = CancellationToken::new();
+    let browser = told(false, stop.clone()).await;
+    stop.cancel();
+    assert_eq!(browser.authorize(&page()).await, Err(SignInError::Stopped));
 }
 
 /// The server says where to sign in; only web pages are opened.

@@ -9,13 +9,6 @@ use url::Url;
 
 use crate::{cli::Failure, config::Environment};
 
-/// A header and its value, or the file where that stands.
-#[derive(Debug, Clone)]
-pub(super) struct GivenHeader {
-    name: HeaderName,
-    value: Secret,
-}
-
 pub(super) fn endpoint(text: &str) -> Result<Url, String> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => Ok(url),
@@ -28,17 +21,19 @@ pub(super) fn secret(text: &str) -> Result<Secret, String> {
     Ok(Secret::new(text.to_owned()))
 }
 
-/// What is wrong is said without the value.
-pub(super) fn header(text: &str) -> Result<GivenHeader, String> {
-    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
-    let name = name.trim().parse().map_err(|_| format!("`{}` cannot be the name of a header", name.trim()))?;
-    Ok(GivenHeader { name, value: Secret::new(value.to_owned()) })
+/// A header's name and its value, or the file where that stands. What is wrong is said without either: in the writing
+/// of other commands, `NAME: VALUE`, the value stands in the place of the name.
+fn header(text: &Secret) -> Result<(HeaderName, Secret), Failure> {
+    let wrong = || Failure::usage("--header is written NAME=VALUE, with a name that a header may have");
+    let (name, value) = text.expose().split_once('=').ok_or_else(wrong)?;
+    let name = name.trim().parse().map_err(|_| wrong())?;
+    Ok((name, Secret::new(value.to_owned())))
 }
 
 /// The headers in which the credential travels.
 pub(super) fn credential(
     key: Option<&Secret>,
-    headers: &[GivenHeader],
+    headers: &[Secret],
     environment: &dyn Environment,
 ) -> Result<Vec<(HeaderName, Secret)>, Failure> {
     let mut credential = Vec::new();
@@ -46,15 +41,16 @@ pub(super) fn credential(
         let key = read("--key", key, environment)?;
         credential.push((header::AUTHORIZATION, Secret::new(format!("Bearer {}", key.expose()))));
     }
-    for GivenHeader { name, value } in headers {
-        if credential.iter().any(|(other, _)| other == name) {
+    for given in headers {
+        let (name, value) = header(given)?;
+        if credential.iter().any(|(other, _)| *other == name) {
             let name = name.as_str();
             return Err(Failure::usage(format!(
                 "the header {name} is given twice (--key is `Authorization`). Leave one of them out"
             )));
         }
-        let value = read(&format!("--header {name}"), value, environment)?;
-        credential.push((name.clone(), value));
+        let value = read(&format!("--header {name}"), &value, environment)?;
+        credential.push((name, value));
     }
     Ok(credential)
 }

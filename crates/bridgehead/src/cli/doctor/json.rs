@@ -3,12 +3,29 @@
 use bridgehead_doctor::{Examined, Finding, Report, Verdict};
 use serde_json::{Value, json};
 
-use super::Counts;
+use super::{Counts, plain::is_plain};
 
-pub(super) fn document(report: &Report) -> Value {
+/// As it is printed. Characters that a terminal would obey, or that hide text, can only stand within texts of JSON,
+/// and are written as escapes there.
+pub(super) fn text(report: &Report) -> String {
+    let json = document(report).to_string();
+    let mut shown = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_plain(character) {
+            shown.push(character);
+        } else {
+            let units =
+                character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            shown.push_str(&units);
+        }
+    }
+    shown
+}
+
+fn document(report: &Report) -> Value {
     let counts = Counts::of(report);
     json!({
-        "url": report.url.as_str(),
+        "url": report.url,
         "profile": report.profile.as_str(),
         "began": report.began.to_string(),
         "ended": report.ended.to_string(),

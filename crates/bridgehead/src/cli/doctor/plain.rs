@@ -14,6 +14,11 @@ pub(super) fn plain(text: &str) -> String {
     shown
 }
 
+/// The same on one line: what a server says must not look like a line of the report.
+pub(super) fn plain_line(text: &str) -> String {
+    plain(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// Neither a control nor a character that hides text or turns it around (Unicode Standard Annex 9, §2).
 pub(super) const fn is_plain(character: char) -> bool {
     !matches!(

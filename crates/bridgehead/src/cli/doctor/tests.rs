@@ -6,7 +6,6 @@ use std::{path::PathBuf, time::Duration};
 use bridgehead_core::Secret;
 use bridgehead_doctor::{Area, Check, Examined, Exchange, Finding, Profile, Report, Verdict, exchange::ShownAnswer};
 use serde_json::Value;
-use url::Url;
 
 use super::{given, json, junit, text};
 use crate::config::FixedEnvironment;
@@ -62,7 +61,10 @@ fn report() -> Report {
         (&SLASH, Verdict::Warning(finding("With a slash it answers 307 to \"/mcp\".", &[0]))),
         (
             &RESOURCE,
-            Verdict::Failed(finding("It says \u{1b}[2J<b>\u{202e}moc.elpmaxe & no more.\nAnd more.", &[1, 2, 0])),
+            Verdict::Failed(finding(
+                "It says \u{1b}[2J<b>\u{202e}moc.elpmaxe\u{9b}31m\u{e0041} & no more.\nAnd more.",
+                &[1, 2, 0],
+            )),
         ),
         (&AUDIENCE, Verdict::Skipped { reason: "it cannot be looked at while prm-resource fails".to_owned() }),
         (&PING, Verdict::Passed { seen: None }),
@@ -80,7 +82,7 @@ fn report() -> Report {
         Ok(ShownAnswer { status, headers, body: body.to_owned() })
     };
     Report {
-        url: Url::parse("https://mcp.example.com/mcp").unwrap(),
+        url: "https://mcp.example.com/mcp".to_owned(),
         profile: Profile::Duvo,
         began: "2026-01-01T00:00:00Z".parse().unwrap(),
         ended: "2026-01-01T00:00:02.5Z".parse().unwrap(),
@@ -118,9 +120,14 @@ fn the_text_is_golden() {
     is_golden("verbose.txt", &text::report(&report(), text::Detail { exchanges: true, colours: false }));
 }
 
+/// What a script reads of what is printed.
+fn read_json(report: &Report) -> Value {
+    serde_json::from_str(&json::text(report)).unwrap()
+}
+
 #[test]
 fn the_json_is_golden() {
-    is_golden("doctor.json", &format!("{:#}\n", json::document(&report())));
+    is_golden("doctor.json", &format!("{:#}\n", read_json(&report())));
 }
 
 #[test]
@@ -145,17 +152,44 @@ fn colours_are_beside_the_words() {
 /// A server that is looked at cannot speak to the terminal, nor leave an element of XML.
 #[test]
 fn nothing_of_the_server_is_obeyed() {
-    for shown in [text::report(&report(), text::Detail { exchanges: true, colours: false }), junit::document(&report())]
-    {
-        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{shown}");
-        assert!(shown.contains("\\u{1b}[2J") && shown.contains("\\u{202e}"), "{shown}");
+    let report = report();
+    let Verdict::Failed(Finding { seen, .. }) = &report.examined[2].verdict else { panic!("{report:?}") };
+    let text = text::report(&report, text::Detail { exchanges: true, colours: false });
+    let (xml, json) = (junit::document(&report), json::text(&report));
+    for (shown, escapes) in [
+        (&text, ["\\u{1b}[2J", "\\u{202e}", "\\u{9b}"]),
+        (&xml, ["\\u{1b}[2J", "\\u{202e}", "\\u{9b}"]),
+        (&json, ["\\u001b[2J", "\\u202e", "\\u009b"]),
+    ] {
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}', '\u{e0041}']), "{shown}");
+        assert!(escapes.iter().all(|escape| shown.contains(escape)), "{shown}");
     }
-    assert!(!junit::document(&report()).contains("<b>"));
+    assert!(json.contains("\\udb40\\udc41"), "{json}");
+    assert_eq!(read_json(&report)["checks"][2]["seen"], **seen);
+    assert!(!xml.contains("<b>"));
+}
+
+/// What a server says stands behind what the doctor says, and is no line of its own.
+#[test]
+fn a_server_writes_no_lines_of_the_report() {
+    const FORGED: &str = "https://as.example\n\n0 failed, 0 warnings, 9 passed";
+    let mut report = report();
+    report.examined = vec![
+        Examined { check: &NAME, verdict: Verdict::Passed { seen: Some(FORGED.to_owned()) } },
+        Examined { check: &AUDIENCE, verdict: Verdict::Skipped { reason: FORGED.to_owned() } },
+        Examined {
+            check: &RESOURCE,
+            verdict: Verdict::Failed(Finding { seen: FORGED.to_owned(), exchanges: Vec::new() }),
+        },
+    ];
+    report.left_behind = vec![FORGED.to_owned()];
+    let text = text::report(&report, text::Detail::default());
+    assert_eq!(text.lines().filter(|line| line.starts_with("0 failed")).count(), 0, "{text}");
 }
 
 #[test]
 fn scripts_read_of_every_check_why_it_matters() {
-    let document = json::document(&report());
+    let document = read_json(&report());
     let checks = document["checks"].as_array().unwrap();
     assert!(checks.iter().all(|check| check["why"].is_string() && check["mend"].is_string()), "{document:#}");
     let verdicts: Vec<_> = checks.iter().map(|check| check["verdict"].as_str().unwrap()).collect();
@@ -172,7 +206,7 @@ fn environment() -> FixedEnvironment {
 
 fn credential(key: Option<&str>, headers: &[&str]) -> Result<Vec<(String, String)>, String> {
     let key = key.map(|key| Secret::new(key.to_owned()));
-    let headers = headers.iter().map(|header| given::header(header)).collect::<Result<Vec<_>, _>>()?;
+    let headers: Vec<_> = headers.iter().map(|header| Secret::new((*header).to_owned())).collect();
     let given = given::credential(key.as_ref(), &headers, &environment()).map_err(|failure| failure.message)?;
     Ok(given.into_iter().map(|(name, value)| (name.to_string(), value.expose().to_owned())).collect())
 }
@@ -195,7 +229,8 @@ fn a_credential_that_is_wrong_is_named_and_not_shown() {
         (Some("file:two.txt"), &[], "--key has a character that no header may have"),
         (Some(""), &[], "--key is empty"),
         (None, &["X-Api-Key s3cret"], "NAME=VALUE"),
-        (None, &["X Api=s3cret"], "`X Api` cannot be the name of a header"),
+        (None, &["X Api=s3cret"], "a name that a header may have"),
+        (None, &["Authorization: Bearer s3cret=="], "NAME=VALUE"),
         (Some("k"), &["Authorization=s3cret"], "authorization is given twice"),
     ] {
         let said = credential(key, headers).unwrap_err();

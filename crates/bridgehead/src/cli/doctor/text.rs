@@ -5,7 +5,10 @@ use std::{fmt::Write, time::Duration};
 
 use bridgehead_doctor::{Area, Check, Examined, Exchange, Finding, Report, Verdict};
 
-use super::{Counts, plain::plain};
+use super::{
+    Counts,
+    plain::{plain, plain_line},
+};
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,7 +48,7 @@ impl Paint {
 
 pub(super) fn report(report: &Report, detail: Detail) -> String {
     let paint = Paint { on: detail.colours };
-    let mut text = format!("{}, as {} sees it\n", paint.with("1", &plain(report.url.as_str())), report.profile);
+    let mut text = format!("{}, as {} sees it\n", paint.with("1", &plain_line(&report.url)), report.profile);
     let width = report.examined.iter().map(|one| one.check.id.len()).max().unwrap_or_default();
     for area in Area::ALL {
         let of_area = || report.examined.iter().filter(move |one| one.check.area == area);
@@ -75,7 +78,7 @@ pub(super) fn report(report: &Report, detail: Detail) -> String {
 
 fn line(text: &mut String, paint: &Paint, Examined { check, verdict }: &Examined, width: usize) {
     let seen = match verdict {
-        Verdict::Passed { seen: Some(seen) } => format!(" ({})", plain(seen)),
+        Verdict::Passed { seen: Some(seen) } => format!(" ({})", plain_line(seen)),
         _ => String::new(),
     };
     let title = check.title.trim_end_matches('.');
@@ -112,7 +115,7 @@ fn skipped<'a>(text: &mut String, paint: &Paint, examined: impl Iterator<Item = 
         }
     }
     for (reason, one, ids) in reasons {
-        let _ = writeln!(text, "  {}  {}: {}", paint.mark(&one.verdict), ids.join(", "), plain(reason));
+        let _ = writeln!(text, "  {}  {}: {}", paint.mark(&one.verdict), ids.join(", "), plain_line(reason));
     }
 }
 
@@ -153,7 +156,7 @@ fn end(text: &mut String, report: &Report) {
     let took = Duration::try_from(report.ended.duration_since(report.began)).unwrap_or_default();
     let requests = report.exchanges.len();
     for left in &report.left_behind {
-        let _ = writeln!(text, "\nleft behind: {}", plain(left));
+        let _ = writeln!(text, "\nleft behind: {}", plain_line(left));
     }
     let left = if report.left_behind.is_empty() { "nothing was left behind" } else { "see above what was left behind" };
     let warnings = if counts.warnings == 1 { "1 warning".to_owned() } else { format!("{} warnings", counts.warnings) };

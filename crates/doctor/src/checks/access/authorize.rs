@@ -21,11 +21,23 @@ use crate::{
 pub(super) const AUTHORIZE_BEGINS: Check = Check {
     id: "authorize-begins",
     area: Area::Access,
-    title: "An authorization request in good order leads to a page",
+    title: "An authorization request in good order is taken",
     why: "This is what a teammate's browser opens. If it is refused, nobody gets to sign in.",
     standard: "RFC 6749 §4.1.1",
     mend: "Read what the page or the server's log says of the request: a redirect URI that is not allowed, a scope or a \
            resource that is not known.",
+};
+
+/// Somebody acts.
+pub(super) const AUTHORIZE_PERSON: Check = Check {
+    id: "authorize-person",
+    area: Area::Access,
+    title: "There is no code before somebody has signed in",
+    why: "An authorization server that gives a code to whoever asks lets everybody in who can register, and that is \
+          everybody: the endpoint is as open as without it.",
+    standard: "RFC 6749 §3.1, §4.1",
+    mend: "Put a page of sign-in and consent before the code. Providers that SDKs bring for tests and demonstrations \
+           have none; take an identity provider in their place.",
 };
 
 /// No answer to strangers.
@@ -221,13 +233,16 @@ async fn open(visit: &mut Visit<'_>, server: &Server, request: &AuthorizationReq
     };
     let Some(to) = location(&answer) else { return Led::Page(answer) };
     let redirect_uri = request.parameters.iter().find(|(name, _)| *name == "redirect_uri");
-    let redirect_uri = redirect_uri.and_then(|(_, uri)| Url::parse(uri).ok());
-    let is_back = redirect_uri.is_some_and(|uri| uri.origin() == to.origin() && uri.path() == to.path());
-    if is_back {
+    if redirect_uri.is_some_and(|(_, uri)| is_at(uri, &to)) {
         let error = parameter(&to, "error");
         return Led::Back(answer, error);
     }
     Led::On(answer, to)
+}
+
+/// Whether this leads to the redirect URI, whatever its query is.
+fn is_at(redirect_uri: &str, to: &Url) -> bool {
+    Url::parse(redirect_uri).is_ok_and(|uri| uri.origin() == to.origin() && uri.path() == to.path())
 }
 
 fn page_request(url: Url) -> Request {
@@ -256,10 +271,11 @@ pub(super) async fn examine(visit: &mut Visit<'_>, server: &Server, client: &Cli
     judge_open_redirect(visit, server, &good).await;
     if begins {
         judge_pkce(visit, server, &good).await;
-        judge_pages(visit, led).await;
+        judge_pages(visit, led, &client.redirect_uri).await;
     } else {
-        for check in [&AUTHORIZE_PKCE, &AUTHORIZE_PLAIN, &AUTHORIZE_FRAMING, &AUTHORIZE_COOKIES] {
-            visit.skipped(check, "a request in good order does not lead to a page");
+        let checks = [&AUTHORIZE_PERSON, &AUTHORIZE_PKCE, &AUTHORIZE_PLAIN, &AUTHORIZE_FRAMING, &AUTHORIZE_COOKIES];
+        for check in checks {
+            visit.skipped(check, "a request in good order is refused");
         }
     }
 }
@@ -311,14 +327,17 @@ async fn judge_pkce(visit: &mut Visit<'_>, server: &Server, good: &Authorization
         if led.goes_on() {
             let seen = format!("A request {how} had {}, as one in good order.", led.shown());
             visit.warning(check, seen, [led.exchange()]);
+        } else if let Led::Nowhere(..) = led {
+            visit.skipped(check, led.shown());
         } else {
             visit.passed(check, led.shown());
         }
     }
 }
 
-/// Goes on to the page that people see, as far as it is the same host's, and looks how it is protected.
-async fn judge_pages(visit: &mut Visit<'_>, led: Led) {
+/// Goes on to the page that people see, as far as it is the same host's, and looks whether there is one, and how it
+/// is protected.
+async fn judge_pages(visit: &mut Visit<'_>, led: Led, redirect_uri: &str) {
     let (Led::Page(mut answer) | Led::On(mut answer, _) | Led::Back(mut answer, _)) = led else { return };
     let origin = answer.received.url.origin();
     let mut cookies = Cookies::default();
@@ -336,8 +355,17 @@ async fn judge_pages(visit: &mut Visit<'_>, led: Led) {
     }
     let exchange = answer.exchange;
     cookies.judge(visit, answer.received.url.scheme() == "https");
+    let on = location(&answer);
+    let back = on.as_ref().filter(|to| is_at(redirect_uri, to));
+    if back.is_some_and(|to| parameter(to, "code").is_some()) {
+        let seen = "A client that had just registered was given a code, and nobody had signed in.";
+        visit.failed(&AUTHORIZE_PERSON, seen, [exchange]);
+        visit.skipped(&AUTHORIZE_FRAMING, "there is no page before the code");
+        return;
+    }
+    visit.passed(&AUTHORIZE_PERSON, None);
     let is_page = answer.received.media_type().is_some_and(|media_type| media_type == "text/html");
-    if location(&answer).is_some() || !is_page {
+    if on.is_some() || !is_page {
         visit.skipped(&AUTHORIZE_FRAMING, "people sign in at another host, which is not looked at");
     } else if is_protected(&answer.received.headers) {
         visit.passed(&AUTHORIZE_FRAMING, None);
@@ -347,15 +375,20 @@ async fn judge_pages(visit: &mut Visit<'_>, led: Led) {
     }
 }
 
+/// By frame-ancestors, which counts where both are there, or else by X-Frame-Options (CSP Level 3 §6.4.2).
 fn is_protected(headers: &HeaderMap) -> bool {
-    let policies = headers.get_all(header::CONTENT_SECURITY_POLICY).iter();
-    let by_policy = policies.filter_map(|policy| policy.to_str().ok()).any(|policy| {
-        let directives = policy.split(';').map(str::trim);
-        directives
-            .filter_map(|directive| directive.strip_prefix("frame-ancestors"))
-            .any(|sources| !sources.contains('*'))
+    let texts = |name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let policies = texts(header::CONTENT_SECURITY_POLICY).flat_map(|header| header.split([';', ',']));
+    let mut by_policy = policies.filter_map(|directive| {
+        let (name, sources) = directive.trim().split_once(' ').unwrap_or((directive.trim(), ""));
+        let is_anybody = |source: &str| matches!(source, "*" | "http:" | "https:");
+        name.eq_ignore_ascii_case("frame-ancestors").then(|| !sources.split_ascii_whitespace().any(is_anybody))
     });
-    by_policy || headers.contains_key(header::X_FRAME_OPTIONS)
+    let is_known = |value: &str| ["deny", "sameorigin"].contains(&value.trim().to_ascii_lowercase().as_str());
+    by_policy.next().map_or_else(
+        || texts(header::X_FRAME_OPTIONS).any(is_known),
+        |first| first || by_policy.any(|is_protecting| is_protecting),
+    )
 }
 
 /// The cookies that were set on the way.
@@ -395,5 +428,31 @@ impl Cookies {
             }
         }
         visit.passed(&AUTHORIZE_COOKIES, format!("{} set before anybody signed in", self.set.len()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_pages_out_of_frames() {
+        let rows = [
+            ("content-security-policy", "default-src 'self'; frame-ancestors 'none'", true),
+            ("content-security-policy", "Frame-Ancestors 'self'", true),
+            ("content-security-policy", "default-src 'self', frame-ancestors https://*.example.com", true),
+            ("content-security-policy", "frame-ancestors", true),
+            ("content-security-policy", "frame-ancestors *", false),
+            ("content-security-policy", "frame-ancestors https:", false),
+            ("content-security-policy", "default-src 'self'", false),
+            ("x-frame-options", "SAMEORIGIN", true),
+            ("x-frame-options", "ALLOWALL", false),
+            ("x-other", "DENY", false),
+        ];
+        for (name, value, expected) in rows {
+            let name = http::HeaderName::from_static(name);
+            let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
+            assert_eq!(is_protected(&headers), expected, "{value}");
+        }
     }
 }

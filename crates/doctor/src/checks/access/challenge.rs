@@ -71,11 +71,13 @@ pub(super) const CHALLENGE_METADATA_ORIGIN: Check = Check {
 pub(super) const CHALLENGE_SCOPE: Check = Check {
     id: "challenge-scope",
     area: Area::Access,
-    title: "The challenge names the scopes to ask for",
-    why: "Clients ask for what the first challenge names, and few can ask for more later. Without it they ask for \
-          everything, or for nothing.",
+    title: "The challenge or the metadata names the scopes to ask for",
+    why: "Clients ask for what the first challenge names, else for what the metadata of the endpoint names, and few can \
+          ask for more later. Where neither does, some ask for nothing, and Claude Code for all that the authorization \
+          server knows, which not every one grants.",
     standard: "RFC 6750 §3, MCP 2025-11-25, Authorization, \"Scope Selection Strategy\"",
-    mend: "Put scope=\"…\" into the challenge, with all scopes that the tools need.",
+    mend: "Put scope=\"…\" into the challenge, or scopes_supported into the metadata of the endpoint, with all scopes \
+           that the tools need.",
 };
 
 /// What the endpoint said to somebody without a credential.
@@ -205,10 +207,6 @@ pub(super) fn judge_metadata(
         }
         return None;
     }
-    match anonymous.scope() {
-        Some(scope) if !scope.trim().is_empty() => visit.passed(&CHALLENGE_SCOPE, scope.to_owned()),
-        _ => visit.warning(&CHALLENGE_SCOPE, "The challenge has no scope.", [exchange]),
-    }
     let Some(raw) = anonymous.resource_metadata() else {
         visit.warning(&CHALLENGE_RESOURCE_METADATA, "The challenge has no resource_metadata.", [exchange]);
         visit.skipped(&CHALLENGE_METADATA_ORIGIN, "the challenge names no metadata");
@@ -233,4 +231,26 @@ pub(super) fn judge_metadata(
     }
     visit.passed(&CHALLENGE_METADATA_ORIGIN, None);
     Some(url)
+}
+
+/// Judges whether a client learns what to ask for (MCP 2025-11-25, Authorization, "Scope Selection Strategy"), now
+/// that it is known what the metadata names: that of the endpoint, and that of the authorization server.
+pub(super) fn judge_scope(
+    visit: &mut Visit<'_>,
+    anonymous: &Anonymous,
+    of_endpoint: Option<&str>,
+    of_server: &[String],
+) {
+    match (anonymous.scope().filter(|scope| !scope.trim().is_empty()), of_endpoint) {
+        (Some(scope), _) => visit.passed(&CHALLENGE_SCOPE, scope.to_owned()),
+        (None, Some(scopes)) => visit.passed(&CHALLENGE_SCOPE, format!("by the metadata of the endpoint: {scopes}")),
+        (None, None) if of_server.is_empty() => visit.passed(&CHALLENGE_SCOPE, "no scope is named anywhere".to_owned()),
+        (None, None) => {
+            let seen = format!(
+                "Neither the challenge nor the metadata of the endpoint names a scope, and the authorization server knows {}.",
+                of_server.join(", ")
+            );
+            visit.warning(&CHALLENGE_SCOPE, seen, [anonymous.exchange()]);
+        }
+    }
 }

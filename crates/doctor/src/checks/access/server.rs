@@ -114,8 +114,8 @@ pub(super) const AS_ISS_PARAMETER: Check = Check {
     id: "as-iss-parameter",
     area: Area::Access,
     title: "Answers of the authorization endpoint name the issuer",
-    why: "A client with several authorization servers cannot tell whose code it holds (mix-up); the next revisions of \
-          MCP are expected to demand it.",
+    why: "A client with several authorization servers cannot tell whose code it holds (mix-up). No client insists on \
+          `iss` where it is not promised; MCP 2026-07-28 says that the next revisions will.",
     standard: "RFC 9207 §2.3, §3, MCP 2026-07-28, Authorization, \"Authorization Response Validation\"",
     mend: "Add `iss` to every answer of the authorization endpoint and authorization_response_iss_parameter_supported: \
            true to the metadata.",
@@ -157,9 +157,9 @@ pub(crate) struct Server {
     pub(super) token: Url,
     /// Where clients register.
     pub(super) registration: Option<Url>,
-    /// Where tokens are revoked.
+    /// Where tokens are revoked, on the origin that they come from.
     pub(super) revocation: Option<Url>,
-    /// Where tokens are looked at.
+    /// Where tokens are looked at, on the origin that they come from.
     pub(super) introspection: Option<Url>,
     /// How clients may prove who they are.
     pub(super) auth_methods: Vec<String>,
@@ -167,8 +167,8 @@ pub(crate) struct Server {
     pub(super) takes_documents: bool,
     /// Whether its answers name it.
     pub(super) names_itself: bool,
-    /// Whether `offline_access` is a scope here.
-    pub(super) offline_access: bool,
+    /// The scopes that it names.
+    pub(super) scopes: Vec<String>,
 }
 
 /// Places of the metadata of one issuer.
@@ -401,16 +401,19 @@ fn server(
     } else {
         visit.passed(&AS_ENDPOINTS, None);
     }
+    let token = token?;
+    // Tokens go nowhere but to whoever gave them.
+    let of_tokens = |url: &Url| url.origin() == token.origin();
     Some(Server {
         issuer: issuer.to_owned(),
         authorization: authorization?,
-        token: token?,
         registration,
-        revocation,
-        introspection,
+        revocation: revocation.filter(of_tokens),
+        introspection: introspection.filter(of_tokens),
+        token,
         auth_methods: auth_methods(document),
         takes_documents: is_true(document, "client_id_metadata_document_supported"),
         names_itself: is_true(document, "authorization_response_iss_parameter_supported"),
-        offline_access: texts(document, "scopes_supported").iter().any(|scope| scope == "offline_access"),
+        scopes: texts(document, "scopes_supported"),
     })
 }

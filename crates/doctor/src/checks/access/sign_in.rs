@@ -132,7 +132,7 @@ async fn authorize(visit: &mut Visit<'_>, flow: Flow<'_>) -> Option<Result<(Url,
     let state = format!("{}+/=", client::random(&*visit.surroundings().randomness));
     let mut request = AuthorizationRequest::of(client, &state, &verifier, &resource.identifier);
     let scope = scope.map(str::to_owned).or_else(|| resource.scopes.clone());
-    let offline = server.offline_access.then(|| "offline_access".to_owned());
+    let offline = server.scopes.iter().find(|scope| *scope == "offline_access").cloned();
     let scopes: Vec<_> = scope.into_iter().chain(offline).collect();
     if !scopes.is_empty() {
         request = request.with("scope", scopes.join(" "));
@@ -143,7 +143,12 @@ async fn authorize(visit: &mut Visit<'_>, flow: Flow<'_>) -> Option<Result<(Url,
 
 /// Signs in a second time, for what uses a grant up; says nothing where nobody comes back.
 pub(super) async fn again(visit: &mut Visit<'_>, flow: Flow<'_>) -> Option<Code> {
-    let (back, _, verifier) = authorize(visit, flow).await?.ok()?;
+    let (back, state, verifier) = authorize(visit, flow).await?.ok()?;
+    // Not the answer of the first time once more, nor somebody else's.
+    let is_own = authorize::parameter(&back, "state").is_some_and(|came| came == state);
+    if !is_own || !is_of_issuer(flow.server, &back) {
+        return None;
+    }
     authorize::code(visit, &back, verifier)
 }
 
@@ -152,6 +157,11 @@ pub(super) async fn examine(visit: &mut Visit<'_>, flow: Flow<'_>) -> Option<Tok
     let Flow { server, client, resource, .. } = flow;
     let (back, state, verifier) = match authorize(visit, flow).await? {
         Ok(came) => came,
+        Err(stopped @ SignInError::Stopped) => {
+            visit.goes_no_further(stopped.to_string());
+            skip(visit, &CHECKS, &stopped.to_string());
+            return None;
+        }
         Err(error) => {
             visit.failed(&SIGN_IN_RETURNS, format!("Nobody came back: {error}."), []);
             skip(visit, &CHECKS[1..], "nobody came back");
@@ -169,6 +179,11 @@ pub(super) async fn examine(visit: &mut Visit<'_>, flow: Flow<'_>) -> Option<Tok
         return None;
     };
     visit.passed(&SIGN_IN_RETURNS, None);
+    // The code may be another server's, who is not to be robbed of it here (RFC 9207 §2.4).
+    if !is_of_issuer(server, &back) {
+        skip(visit, &CHECKS[3..], "the code is sent nowhere while sign-in-iss fails");
+        return None;
+    }
     let answer = visit.send(client.exchange(server, &code, &code.verifier, &resource.identifier)).await;
     let shown = client::shown(&answer);
     let exchange = client::exchange(&answer);
@@ -187,6 +202,11 @@ fn skip(visit: &mut Visit<'_>, checks: &[&'static Check], reason: &str) {
     for check in checks {
         visit.skipped(check, reason);
     }
+}
+
+/// Whether the answer comes from whom the metadata is of, as far as both say.
+fn is_of_issuer(server: &Server, back: &Url) -> bool {
+    authorize::parameter(back, "iss").map_or(!server.names_itself, |iss| iss == server.issuer)
 }
 
 fn judge_back(visit: &mut Visit<'_>, server: &Server, back: &Url, state: &str) {

@@ -99,15 +99,9 @@ impl Greeted {
     }
 }
 
-/// `initialize` with this revision.
-pub(super) fn initialize(revision: &str) -> Value {
-    let client = json!({"name": "bridgehead-doctor", "version": env!("CARGO_PKG_VERSION")});
-    rpc::request("initialize", json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": client}))
-}
-
 /// A handshake has no revision yet, so it has no header that names one.
 pub(super) async fn greet(visit: &mut Visit<'_>, line: &Line, revision: &str) -> Result<Reply, NoAnswer> {
-    rpc::hear(visit, line.bare(initialize(revision).to_string())).await
+    rpc::hear(visit, line.bare(rpc::initialize(revision).to_string())).await
 }
 
 /// The dialect that this answer settles on; `None` where it is none that is known here.

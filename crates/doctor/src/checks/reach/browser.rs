@@ -2,17 +2,21 @@
 
 use bridgehead_outbound::Request;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use serde_json::Value;
 use url::Url;
 
-use super::http::{Found, asking};
+use super::http::Found;
 use crate::{
     Area, Check,
+    rpc::{self, Dialect, Line, Reply, SESSION, initialize},
     visit::{Answer, Visit},
 };
 
 /// A page that is nobody's.
 static FOREIGN_ORIGIN: HeaderValue = HeaderValue::from_static("https://client.example");
 static FOREIGN_HOST: HeaderValue = HeaderValue::from_static("rebound.example");
+/// The revision of the message.
+const REVISION: &str = "2025-11-25";
 /// What clients in a browser send, beyond what needs no asking.
 const SENT: [&str; 3] = ["authorization", "content-type", "mcp-protocol-version"];
 
@@ -20,14 +24,14 @@ const SENT: [&str; 3] = ["authorization", "content-type", "mcp-protocol-version"
 pub(super) const HTTP_PREFLIGHT: Check = Check {
     id: "http-preflight",
     area: Area::Reach,
-    title: "A browser's pre-flight request is answered before anybody has to sign in",
+    title: "A browser's pre-flight request is answered before anybody has to sign in, or no page is let in",
     why: "Browsers ask by OPTIONS, without a credential, before a page may call. A 401, or an answer that leaves a \
-          header out, ends MCP Inspector and other clients in a browser with \"network error\". Platforms that call \
-          from their servers do not ask.",
+          header out, ends MCP Inspector (where it connects directly) and other clients in a browser with \"network \
+          error\". Platforms that call from their servers do not ask, so a server that lets no page in is well.",
     standard: "Fetch, \"CORS protocol\", \"CORS-preflight fetch\"",
     mend: "Answer OPTIONS on the endpoint before the credential is checked: 204 with Access-Control-Allow-Origin, \
-           -Methods and -Headers (authorization, content-type, mcp-protocol-version, mcp-session-id); or 403 where \
-           pages are not wanted.",
+           -Methods and -Headers (authorization, content-type, mcp-protocol-version, mcp-session-id). Where pages are \
+           not wanted, send no Access-Control header at all.",
 };
 
 /// Pages of others.
@@ -35,8 +39,9 @@ pub(super) const HTTP_ORIGIN: Check = Check {
     id: "http-origin",
     area: Area::Reach,
     title: "A message of a foreign web page is refused",
-    why: "A page that somebody opens can send messages to every server that the browser reaches. Whoever does not look \
-          at Origin lets it call tools, by DNS rebinding also on the inside of a network.",
+    why: "By DNS rebinding a page that somebody opens calls a server on their own machine, or on the inside of a network, \
+          as if it were the page's own; where answers let foreign origins read them (CORS), it needs no rebinding. Whoever \
+          refuses foreign names in Host stops the first, and MCP wants Origin looked at all the same.",
     standard: "MCP 2025-11-25, Transports, \"Security Warning\"",
     mend: "Answer 403 where the Origin header names a page that is not on a list; requests without the header pass. \
            Most SDKs have a setting for it.",
@@ -55,12 +60,12 @@ pub(super) const HTTP_HOST: Check = Check {
 
 /// Looks.
 pub(super) async fn examine(visit: &mut Visit<'_>, found: &Found, is_public: bool) {
-    preflight(visit, &found.endpoint).await;
-    origin(visit, &found.endpoint).await;
+    let lets_pages_read = origin(visit, &found.endpoint).await;
+    preflight(visit, &found.endpoint, lets_pages_read).await;
     host(visit, &found.endpoint, is_public).await;
 }
 
-async fn preflight(visit: &mut Visit<'_>, endpoint: &Url) {
+async fn preflight(visit: &mut Visit<'_>, endpoint: &Url, lets_pages_read: bool) {
     let mut request = Request::new(Method::OPTIONS, endpoint.clone());
     request.headers.insert(header::ORIGIN, FOREIGN_ORIGIN.clone());
     request.headers.insert(header::ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("POST"));
@@ -74,19 +79,29 @@ async fn preflight(visit: &mut Visit<'_>, endpoint: &Url) {
         }
     };
     let status = answer.received.status;
-    if status == StatusCode::FORBIDDEN {
-        visit.passed(&HTTP_PREFLIGHT, "pages of other origins are refused".to_owned());
-    } else if !status.is_success() {
-        visit.warning(&HTTP_PREFLIGHT, format!("OPTIONS is answered with {}.", status.as_u16()), [answer.exchange]);
-    } else {
+    let shown = status.as_u16();
+    if status.is_success() {
         judge_permission(visit, &answer);
+    } else if status == StatusCode::UNAUTHORIZED || status.is_redirection() || status.is_server_error() {
+        visit.warning(&HTTP_PREFLIGHT, format!("OPTIONS is answered with {shown}."), [answer.exchange]);
+    } else if lets_pages_read || lets_read(&answer) {
+        let seen = format!("Answers let pages of other origins read them, and OPTIONS is answered with {shown}.");
+        visit.warning(&HTTP_PREFLIGHT, seen, [answer.exchange]);
+    } else {
+        // A browser ends there, as it does with a success that allows no origin.
+        visit.passed(&HTTP_PREFLIGHT, format!("pages of other origins are not let in ({shown})"));
     }
+}
+
+/// Whether a page may read this answer (Fetch, "CORS check").
+fn lets_read(answer: &Answer) -> bool {
+    answer.received.headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
 }
 
 /// Whether a page may send what clients send. An answer that allows no origin at all is a refusal.
 fn judge_permission(visit: &mut Visit<'_>, answer: &Answer) {
     let headers = &answer.received.headers;
-    if !headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+    if !lets_read(answer) {
         visit.passed(&HTTP_PREFLIGHT, "pages of other origins are not allowed".to_owned());
         return;
     }
@@ -110,38 +125,54 @@ fn words(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     values.flat_map(|value| value.split(',')).map(|word| word.trim().to_ascii_lowercase()).collect()
 }
 
-async fn origin(visit: &mut Visit<'_>, endpoint: &Url) {
-    match stranger(visit, endpoint, header::ORIGIN, FOREIGN_ORIGIN.clone()).await {
-        Some(answer) if answer.received.status.is_success() => {
-            let status = answer.received.status.as_u16();
-            let seen = format!("A message of the page {} is answered with {status}.", shown(&FOREIGN_ORIGIN));
-            visit.warning(&HTTP_ORIGIN, seen, [answer.exchange]);
-        }
-        Some(answer) => visit.passed(&HTTP_ORIGIN, answer.received.status.as_u16().to_string()),
-        None => visit.passed(&HTTP_ORIGIN, "no answer".to_owned()),
+/// Whether a foreign page may read the answer to its message.
+async fn origin(visit: &mut Visit<'_>, endpoint: &Url) -> bool {
+    let Some(reply) = stranger(visit, endpoint, header::ORIGIN, FOREIGN_ORIGIN.clone()).await else {
+        visit.passed(&HTTP_ORIGIN, "no answer".to_owned());
+        return false;
+    };
+    if begins(&reply) {
+        let seen = format!("initialize of the page {} is answered with {}.", shown(&FOREIGN_ORIGIN), reply.words());
+        visit.warning(&HTTP_ORIGIN, seen, [reply.exchange()]);
+    } else {
+        visit.passed(&HTTP_ORIGIN, reply.status().as_u16().to_string());
     }
+    lets_read(&reply.answer)
 }
 
 async fn host(visit: &mut Visit<'_>, endpoint: &Url, is_public: bool) {
     match stranger(visit, endpoint, header::HOST, FOREIGN_HOST.clone()).await {
-        Some(answer) if answer.received.status.is_success() && !is_public => {
-            let status = answer.received.status.as_u16();
-            let seen = format!("A message for {} is answered with {status}.", shown(&FOREIGN_HOST));
-            visit.warning(&HTTP_HOST, seen, [answer.exchange]);
+        Some(reply) if begins(&reply) && !is_public => {
+            let seen = format!("initialize for {} is answered with {}.", shown(&FOREIGN_HOST), reply.words());
+            visit.warning(&HTTP_HOST, seen, [reply.exchange()]);
         }
-        Some(answer) => visit.passed(&HTTP_HOST, answer.received.status.as_u16().to_string()),
+        Some(reply) => visit.passed(&HTTP_HOST, reply.status().as_u16().to_string()),
         None => visit.passed(&HTTP_HOST, "no answer".to_owned()),
     }
+}
+
+/// Whether MCP begins with it. What is no MCP server may answer everything with a success.
+fn begins(reply: &Reply) -> bool {
+    reply.result().and_then(|result| result.get("protocolVersion")).is_some_and(Value::is_string)
 }
 
 fn shown(value: &HeaderValue) -> &str {
     value.to_str().unwrap_or_default()
 }
 
-/// A message with this header and without a credential. A foreign page has none, and a foreign name may lead a
-/// shared proxy to somebody else's server.
-async fn stranger(visit: &mut Visit<'_>, endpoint: &Url, name: HeaderName, value: HeaderValue) -> Option<Answer> {
-    let mut request = asking(endpoint, &[]).ok()?;
+/// `initialize` with this header and without a credential, also in the URL. A foreign page has none, and a foreign name
+/// may lead a shared proxy to somebody else's server. Servers with sessions refuse everything else before a session has
+/// begun, whoever asks.
+async fn stranger(visit: &mut Visit<'_>, endpoint: &Url, name: HeaderName, value: HeaderValue) -> Option<Reply> {
+    let mut endpoint = endpoint.clone();
+    endpoint.set_query(None);
+    let line = Line::new(&endpoint, &[])?;
+    let mut request = line.bare(initialize(REVISION).to_string());
     request.headers.insert(name, value);
-    visit.send(request).await.ok()
+    let reply = rpc::hear(visit, request).await.ok()?;
+    if let Some(session) = reply.answer.received.headers.get(SESSION) {
+        // Where sessions are not ended by clients, they end by themselves.
+        let _ = line.end(visit, &Dialect { revision: REVISION, session: Some(session.clone()) }).await;
+    }
+    Some(reply)
 }

@@ -1,7 +1,8 @@
 //! What the endpoint does with other spellings, other methods and larger messages than the first one.
 
+use bridgehead_core::Secret;
 use bridgehead_outbound::{MaybeSentReason, Request, SendError};
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use url::Url;
 
@@ -19,8 +20,9 @@ pub(super) const HTTP_TRAILING_SLASH: Check = Check {
     id: "http-trailing-slash",
     area: Area::Reach,
     title: "A slash at the end of the path leads to no redirect",
-    why: "Teammates type both, and some clients add or drop a slash. A redirect from one to the other loses the \
-          Authorization header or the message on the way, with an error that names neither.",
+    why: "Teammates type both, and some clients add or drop a slash. Many follow no redirect of a POST; behind a proxy \
+          that ends TLS it often leads to http, and the Authorization header is lost on the way. The error names \
+          neither.",
     standard: "RFC 9110 §15.4, RFC 3986 §6.2.4",
     mend: "Let the server answer at both, and switch the framework's redirect of slashes off for the endpoint.",
 };
@@ -65,23 +67,30 @@ pub(super) const HTTP_LARGE_BODY: Check = Check {
     id: "http-large-body",
     area: Area::Reach,
     title: "A message of 256 KiB is taken",
-    why: "Arguments of tools are texts and tables. A proxy with a small limit refuses them, and the model sees an \
-          error that it cannot mend.",
+    why: "Arguments of tools are texts and tables. A proxy or framework with a small limit (100 KB is Express's own) \
+          refuses them, and the model sees an error that it cannot mend.",
     standard: "RFC 9110 §15.5.14",
-    mend: "Raise the limit on request bodies in the proxy (1 MiB or more), and say in the tool's schema how long an \
-           argument may be.",
+    mend: "Raise the limit on request bodies in the server and the proxy (1 MiB or more), and say in the tool's schema \
+           how long an argument may be.",
 };
 
 /// Looks.
 pub(super) async fn examine(visit: &mut Visit<'_>, found: &Found) {
     trailing_slash(visit, found).await;
     plain(visit, &found.endpoint).await;
-    if get(visit, &found.endpoint).await {
-        head(visit, &found.endpoint).await;
+    let credential = visit.target().headers.clone();
+    get_and_head(visit, &found.endpoint, &credential).await;
+    if found.status == StatusCode::UNAUTHORIZED {
+        visit.skipped(&HTTP_LARGE_BODY, "without a credential nothing large is sent");
     } else {
-        visit.skipped(&HTTP_HEAD, "GET is not answered as it should be, and HEAD is the same without the content");
+        large_body(visit, &found.endpoint, &credential).await;
     }
-    large_body(visit, found).await;
+}
+
+/// Looks again, with what was given for signing in: until then the answer was the same to everything.
+pub(super) async fn examine_signed_in(visit: &mut Visit<'_>, endpoint: &Url, credential: &[(HeaderName, Secret)]) {
+    get_and_head(visit, endpoint, credential).await;
+    large_body(visit, endpoint, credential).await;
 }
 
 async fn trailing_slash(visit: &mut Visit<'_>, found: &Found) {
@@ -116,6 +125,8 @@ async fn plain(visit: &mut Visit<'_>, endpoint: &Url) {
         visit.skipped(&HTTP_PLAIN, "only a server at the usual port of https has one for http beside it");
         return;
     }
+    // A key in the query is not for everybody on the way.
+    url.set_query(None);
     let Ok(request) = asking(&url, &[]) else { return };
     match visit.send(request).await {
         Ok(answer) if serves(&answer) => {
@@ -133,9 +144,18 @@ fn serves(answer: &Answer) -> bool {
     !is_page(answer) && (status.is_success() || status == StatusCode::UNAUTHORIZED)
 }
 
+/// HEAD is GET without the content: what is wrong with the one is not said of the other as well.
+async fn get_and_head(visit: &mut Visit<'_>, endpoint: &Url, credential: &[(HeaderName, Secret)]) {
+    if get(visit, endpoint, credential).await {
+        head(visit, endpoint, credential).await;
+    } else {
+        visit.skipped(&HTTP_HEAD, "GET is not answered as it should be");
+    }
+}
+
 /// Whether nothing stands against it.
-async fn get(visit: &mut Visit<'_>, endpoint: &Url) -> bool {
-    let Some(request) = without_content(visit, Method::GET, endpoint) else { return true };
+async fn get(visit: &mut Visit<'_>, endpoint: &Url, credential: &[(HeaderName, Secret)]) -> bool {
+    let Some(request) = without_content(Method::GET, endpoint, credential) else { return true };
     let answer = match visit.head_of(request).await {
         Ok(answer) => answer,
         Err(NoAnswer { error, exchange }) => {
@@ -148,11 +168,8 @@ async fn get(visit: &mut Visit<'_>, endpoint: &Url) -> bool {
     let media_type = answer.received.media_type();
     let is_stream = media_type.as_deref() == Some("text/event-stream");
     if status == StatusCode::METHOD_NOT_ALLOWED && !answer.received.headers.contains_key(header::ALLOW) {
-        visit.warning(
-            &HTTP_GET,
-            "GET is answered with 405, without the Allow header that belongs to it.",
-            [answer.exchange],
-        );
+        // RFC 9110 §15.5.6 wants the header, and no client reads it.
+        visit.passed(&HTTP_GET, "405, without the Allow header that belongs to it".to_owned());
         true
     } else if status == StatusCode::NOT_FOUND || status.is_server_error() || status.is_redirection() {
         visit.failed(&HTTP_GET, format!("GET is answered with {shown}."), [answer.exchange]);
@@ -167,8 +184,8 @@ async fn get(visit: &mut Visit<'_>, endpoint: &Url) -> bool {
     }
 }
 
-async fn head(visit: &mut Visit<'_>, endpoint: &Url) {
-    let Some(request) = without_content(visit, Method::HEAD, endpoint) else { return };
+async fn head(visit: &mut Visit<'_>, endpoint: &Url, credential: &[(HeaderName, Secret)]) {
+    let Some(request) = without_content(Method::HEAD, endpoint, credential) else { return };
     match visit.head_of(request).await {
         Ok(answer) => {
             let status = answer.received.status;
@@ -185,33 +202,49 @@ async fn head(visit: &mut Visit<'_>, endpoint: &Url) {
     }
 }
 
-/// As a client asks that would listen for messages, with the credential; `None` where that cannot stand in a header.
-fn without_content(visit: &Visit<'_>, method: Method, endpoint: &Url) -> Option<Request> {
+/// As a client asks that would listen for messages; `None` where the credential can stand in no header.
+fn without_content(method: Method, endpoint: &Url, credential: &[(HeaderName, Secret)]) -> Option<Request> {
     let mut request = Request::new(method, endpoint.clone());
     request.headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
-    for (name, value) in visit.target().headers.clone() {
-        request.set_secret_header(name, &value).ok()?;
+    for (name, value) in credential {
+        request.set_secret_header(name.clone(), value).ok()?;
     }
     Some(request)
 }
 
-async fn large_body(visit: &mut Visit<'_>, found: &Found) {
-    if found.status == StatusCode::UNAUTHORIZED {
-        visit.skipped(&HTTP_LARGE_BODY, "without a credential nothing large is sent");
-        return;
+/// Whether a small one is taken where a large one had this answer, which may have other reasons than its size.
+async fn is_for_its_size(
+    visit: &mut Visit<'_>,
+    endpoint: &Url,
+    credential: &[(HeaderName, Secret)],
+    answer: &Answer,
+) -> bool {
+    let status = answer.received.status;
+    if status == StatusCode::PAYLOAD_TOO_LARGE || is_page(answer) {
+        return true;
     }
+    if !status.is_server_error() && status != StatusCode::BAD_REQUEST {
+        return false;
+    }
+    let Ok(request) = rpc::post(endpoint, &ping(), credential) else { return false };
+    visit.send(request).await.is_ok_and(|small| small.received.status.is_success())
+}
+
+async fn large_body(visit: &mut Visit<'_>, endpoint: &Url, credential: &[(HeaderName, Secret)]) {
     let mut message = ping();
     if let Some(message) = message.as_object_mut() {
         message.insert("params".to_owned(), json!({"_meta": {"padding": "x".repeat(LARGE)}}));
     }
-    let credential = visit.target().headers.clone();
-    let Ok(request) = rpc::post(&found.endpoint, &message, &credential) else { return };
+    let Ok(request) = rpc::post(endpoint, &message, credential) else { return };
     match visit.send(request).await {
-        Ok(answer) if answer.received.status == StatusCode::PAYLOAD_TOO_LARGE || is_page(&answer) => {
-            let seen = format!("It is answered with {}.", answer.received.status.as_u16());
-            visit.warning(&HTTP_LARGE_BODY, seen, [answer.exchange]);
+        Ok(answer) => {
+            let status = answer.received.status.as_u16();
+            if is_for_its_size(visit, endpoint, credential, &answer).await {
+                visit.warning(&HTTP_LARGE_BODY, format!("It is answered with {status}."), [answer.exchange]);
+            } else {
+                visit.passed(&HTTP_LARGE_BODY, status.to_string());
+            }
         }
-        Ok(answer) => visit.passed(&HTTP_LARGE_BODY, answer.received.status.as_u16().to_string()),
         Err(NoAnswer { error: SendError::MaybeSent(error), exchange })
             if error.reason == MaybeSentReason::ConnectionLost =>
         {

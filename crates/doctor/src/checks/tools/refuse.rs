@@ -1,4 +1,4 @@
-//! Calls that must fail: a tool that does not exist, and one that only reads without what it requires.
+//! What must fail: a tool that does not exist, one that only reads without what it requires, and what is no JSON.
 
 use serde_json::{Map, Value};
 
@@ -55,6 +55,10 @@ pub(super) async fn examine(visit: &mut Visit<'_>, spoken: &Spoken, tools: &[Val
     match incomplete {
         Some(tool) => arguments(visit, spoken, tool).await,
         None => visit.skipped(&TOOL_ARGUMENTS, "no tool is marked as read-only and requires an argument"),
+    }
+    // Frameworks answer it before the server sees it, some of them with a page that shows where the fault was met.
+    if let Ok(reply) = rpc::hear(visit, spoken.line.bare("{\"jsonrpc\": \"2.0\", ")).await {
+        leak(visit, &reply);
     }
     // Where nothing worse was seen.
     visit.passed(&TOOL_ERROR_LEAK, None);
@@ -120,24 +124,26 @@ fn said(reply: &Reply) -> String {
 }
 
 fn leak(visit: &mut Visit<'_>, reply: &Reply) {
-    let words = reply.message.as_ref().map(Value::to_string).unwrap_or_default();
+    let body = || String::from_utf8_lossy(&reply.answer.received.body).into_owned();
+    let words = reply.message.as_ref().map_or_else(body, Value::to_string);
     if let Some(trace) = inside(&words) {
         visit.warning(&TOOL_ERROR_LEAK, format!("An error holds {trace}."), [reply.exchange()]);
     }
 }
 
-/// What of the inside shows in this JSON; only what is nothing else for sure.
-fn inside(json: &str) -> Option<&'static str> {
-    const SIGNS: [(&str, &str); 7] = [
+/// What of the inside shows in this JSON or page; only what is nothing else for sure.
+fn inside(text: &str) -> Option<&'static str> {
+    const SIGNS: [(&str, &str); 8] = [
         ("Traceback (most recent call last)", "a stack trace of Python"),
         ("\\n    at ", "a stack trace of JavaScript"),
+        ("<br> &nbsp; &nbsp;at ", "a stack trace of JavaScript"),
         ("\\n\\tat ", "a stack trace of Java"),
         ("goroutine 1 [", "a stack trace of Go"),
         ("thread 'main' panicked at", "a panic of Rust"),
         ("thread 'tokio-runtime-worker' panicked at", "a panic of Rust"),
         ("SQLSTATE[", "an error of the database"),
     ];
-    SIGNS.iter().find(|(sign, _)| json.contains(sign)).map(|(_, name)| *name)
+    SIGNS.iter().find(|(sign, _)| text.contains(sign)).map(|(_, name)| *name)
 }
 
 #[cfg(test)]
@@ -150,6 +156,8 @@ mod tests {
     fn stack_traces_are_known_and_sentences_are_not_taken_for_them() {
         let trace = json!({"text": "TypeError: x\n    at call (/app/index.js:3:1)"}).to_string();
         assert_eq!(inside(&trace), Some("a stack trace of JavaScript"));
+        let page = "<pre>SyntaxError: x<br> &nbsp; &nbsp;at JSON.parse (&lt;anonymous&gt;)</pre>";
+        assert_eq!(inside(page), Some("a stack trace of JavaScript"));
         let sentence = json!({"text": "sku is required and missing.\nLook at the input schema."}).to_string();
         assert_eq!(inside(&sentence), None);
     }

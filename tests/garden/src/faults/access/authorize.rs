@@ -34,6 +34,14 @@ fn with(asked: &mut Asked, parameters: &[(&str, &str)]) {
     asked.query = Some(new.finish());
 }
 
+/// A redirect to the platform with a code, where a request of the platform's is in order.
+fn at_once(asked: &Asked) -> Option<Answer> {
+    let platform = asked.parameter("redirect_uri").filter(|uri| uri.contains("platform.duvo.ai"))?;
+    let in_order =
+        asked.parameter("client_id")?.starts_with("bhi_") && asked.parameter("code_challenge_method")? == "S256";
+    in_order.then(|| Answer::redirect(302, &format!("{platform}?code=bhc_made-up&state=doctor")))
+}
+
 /// A challenge that is in order, of nobody's verifier.
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
@@ -48,6 +56,29 @@ pub(super) const FAULTS: &[Fault] = &[
                     true => Course::Answer(Answer::page(400, "<!doctype html><title>invalid redirect_uri</title>")),
                     false => Course::Usual,
                 }
+            })
+        },
+        ..OAUTH
+    },
+    Fault {
+        name: "authorize-for-nobody",
+        wrong: "Whoever registers is given a code at once",
+        found_by: "authorize-person",
+        commit: || Tampering::none().arriving(|asked| at_once(asked).map_or(Course::Usual, Course::Answer)),
+        ..OAUTH
+    },
+    Fault {
+        name: "authorize-for-nobody-by-a-page",
+        wrong: "Whoever registers is given a code, by way of a page that asks for nothing",
+        found_by: "authorize-person",
+        commit: || {
+            Tampering::none().arriving(|asked| {
+                if asked.path == "/consent" {
+                    return at_once(asked).map_or(Course::Usual, Course::Answer);
+                }
+                let query = at_once(asked).and(asked.query.as_deref());
+                let page = query.map(|query| Answer::redirect(302, &format!("/consent?{query}")));
+                page.map_or(Course::Usual, Course::Answer)
             })
         },
         ..OAUTH

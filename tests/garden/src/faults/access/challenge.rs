@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{OAUTH, anonymous, challenge, is_anonymous, result};
+use super::{OAUTH, RESOURCE, anonymous, challenge, is_anonymous, remove, result, without_scope};
 use crate::{Answer, Course, Fault, Mode, Tampering};
 
 fn page_of_login() -> Answer {
@@ -135,9 +135,18 @@ pub(super) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "challenge-without-scope",
-        wrong: "The challenge names no scope",
+        wrong: "Neither the challenge nor the metadata of the endpoint names a scope, and the authorization server has some",
         found_by: "challenge-scope",
-        commit: || challenge(|challenge| challenge.replace("scope=", "scopes=")),
+        commit: || {
+            Tampering::none().leaving(|asked, answer| {
+                if asked.path.starts_with(RESOURCE) {
+                    answer.change_json(|document| remove(document, "scopes_supported"));
+                }
+                if let Some(challenge) = answer.header("www-authenticate").map(without_scope) {
+                    answer.set_header("www-authenticate", &challenge);
+                }
+            })
+        },
         ..OAUTH
     },
     Fault {

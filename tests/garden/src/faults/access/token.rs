@@ -37,6 +37,34 @@ fn refuse_grant() -> Answer {
     Answer::of_json(400, &json!({"error": "invalid_grant"}))
 }
 
+/// Tokens for whatever resource is named; a refresh ends the access token that came with its refresh token.
+fn one_at_a_time() -> Tampering {
+    let came_with: Arc<Mutex<BTreeMap<String, String>>> = Arc::default();
+    let ended: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+    let (came_before, ends) = (came_with, ended.clone());
+    Tampering::none()
+        .arriving(move |asked| {
+            if asked.path == TOKEN {
+                set_field(asked, "resource", "https://mcp.example.com/mcp");
+            }
+            let is_over = asked.bearer().is_some_and(|token| ended.lock().unwrap().contains(token));
+            if is_over { Course::Answer(Answer::empty(401)) } else { Course::Usual }
+        })
+        .leaving(move |asked, answer| {
+            let document = answer.json();
+            let [Some(access), Some(refresh)] =
+                ["access_token", "refresh_token"].map(|member| document[member].as_str().map(str::to_owned))
+            else {
+                return;
+            };
+            let mut came_before = came_before.lock().unwrap();
+            if let Some(before) = asked.field("refresh_token").and_then(|used| came_before.remove(&used)) {
+                ends.lock().unwrap().insert(before);
+            }
+            came_before.insert(refresh, access);
+        })
+}
+
 /// A form with another value of a field.
 fn set_field(asked: &mut Asked, field: &str, value: &str) {
     let pairs = form_urlencoded::parse(&asked.body).into_owned();
@@ -444,6 +472,13 @@ pub(super) const FAULTS: &[Fault] = &[
                 Course::Usual
             })
         },
+        ..OAUTH
+    },
+    Fault {
+        name: "token-for-any-resource-one-at-a-time",
+        wrong: "`resource` is not looked at, and each refresh ends the access token before it",
+        found_by: "token-foreign-resource",
+        commit: one_at_a_time,
         ..OAUTH
     },
     Fault {

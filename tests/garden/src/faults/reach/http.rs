@@ -8,6 +8,7 @@ use std::{
 use bridgehead_doctor::Profile;
 use bytes::Bytes;
 use http::{HeaderValue, Method, header};
+use serde_json::{Value, json};
 
 use crate::{Answer, Asked, Course, Ending, Fault, Handshake, Mode, Tampering, Way};
 
@@ -185,14 +186,14 @@ pub(super) const FAULTS: &[Fault] = &[
         ..Fault::NONE
     },
     Fault {
-        name: "get-without-allow",
-        wrong: "The 405 to GET names no method that is allowed",
+        name: "get-not-found-signed-in",
+        wrong: "GET on the endpoint is a 404 for whoever has signed in",
         found_by: "http-get",
+        mode: Mode::OAuth,
         commit: || {
-            Tampering::none().leaving(|asked, answer| {
-                if asked.method == Method::GET && asked.is_for_endpoint() {
-                    answer.headers.remove(header::ALLOW);
-                }
+            Tampering::none().arriving(|asked| {
+                let signed_in = asked.method == Method::GET && asked.is_for_endpoint() && asked.bearer().is_some();
+                if signed_in { Course::Answer(Answer::empty(404)) } else { Course::Usual }
             })
         },
         ..Fault::NONE
@@ -226,10 +227,25 @@ pub(super) const FAULTS: &[Fault] = &[
         ..Fault::NONE
     },
     Fault {
+        name: "large-refused-signed-in",
+        wrong: "A framework takes no body of more than 100 KB, and a sign-in stands before it",
+        found_by: "http-large-body",
+        mode: Mode::OAuth,
+        commit: || large(|| Course::Answer(Answer::page(413, "<html><pre>PayloadTooLargeError</pre></html>"))),
+        ..Fault::NONE
+    },
+    Fault {
         name: "large-cut-off",
         wrong: "A proxy closes the connection on large bodies",
         found_by: "http-large-body",
         commit: || large(|| Course::Close),
+        ..Fault::NONE
+    },
+    Fault {
+        name: "large-crashes",
+        wrong: "The server fails over large bodies",
+        found_by: "http-large-body",
+        commit: || large(|| Course::Answer(Answer::empty(500))),
         ..Fault::NONE
     },
     Fault {
@@ -242,9 +258,15 @@ pub(super) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "preflight-unknown",
-        wrong: "OPTIONS is not known",
+        wrong: "Every page may read answers, and OPTIONS is not known",
         found_by: "http-preflight",
-        commit: || to_options(|| Answer::empty(405)),
+        commit: || {
+            to_options(|| Answer::empty(405)).leaving(|asked, answer| {
+                if is_message(asked) {
+                    answer.set_header("access-control-allow-origin", "*");
+                }
+            })
+        },
         ..Fault::NONE
     },
     Fault {
@@ -276,6 +298,21 @@ pub(super) const FAULTS: &[Fault] = &[
         ..Fault::NONE
     },
     Fault {
+        name: "origin-ignored-by-sessions",
+        wrong: "Nobody looks at the Origin of a message, and nothing but initialize is answered before a session begins",
+        found_by: "http-origin",
+        commit: || {
+            Tampering::none().arriving(|asked| {
+                let of_a_page = is_message(asked) && asked.headers.remove(header::ORIGIN).is_some();
+                if of_a_page && !asked.is_rpc("initialize") {
+                    return Course::Answer(Answer::of_json(400, &no_session()));
+                }
+                Course::Usual
+            })
+        },
+        ..Fault::NONE
+    },
+    Fault {
         name: "host-ignored",
         wrong: "A server on the inside answers to every name",
         found_by: "http-host",
@@ -292,6 +329,11 @@ pub(super) const FAULTS: &[Fault] = &[
         ..Fault::NONE
     },
 ];
+
+fn no_session() -> Value {
+    let error = json!({"code": -32000, "message": "Bad Request: No valid session ID provided"});
+    json!({"jsonrpc": "2.0", "error": error, "id": null})
+}
 
 fn is_message(asked: &Asked) -> bool {
     asked.method == Method::POST && asked.path.starts_with("/mcp")
