@@ -99,7 +99,9 @@ async fn a_key_that_was_refused_is_remembered_as_such() {
     assert_eq!(lack.lack, CredentialLack::NotAccepted);
     let standing = async || desk.credentials.standing(desk.vault("erp"), ALICE).await.unwrap().unwrap().state;
     assert!(matches!(standing().await, StandingState::NotAccepted { .. }));
-    assert_eq!(desk.credentials.credential("erp", &caller(ALICE)).await.unwrap(), held);
+    let refused = desk.credentials.credential("erp", &caller(ALICE)).await.unwrap();
+    assert_eq!(refused, held.clone().refused(true), "it is given all the same");
+    assert_ne!(refused.standing(), held.standing(), "H2: and not what was answered with it before");
     desk.enter(ALICE, "new", "north").await;
     assert_eq!(standing().await, StandingState::Good);
     let other = desk.credentials.not_accepted("erp", &caller(ALICE), &held).await.unwrap();
