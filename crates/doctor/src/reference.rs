@@ -41,10 +41,15 @@ const COMMAND: &str = "
 | `--verbose` | in text, everything that was sent and what came back |
 
 The exit code is 0 where nothing failed, also with warnings; 1 where a check failed, a server that cannot be reached
-among them; 2 where the command is wrong; 3 where this machine fails the doctor (no port for `--login`).
+among them; 2 where the command is wrong; 3 where this machine fails the doctor (no port for `--login`) or somebody
+stops it.
 
-Secrets are shown in no form: credentials that were given, tokens, codes and client secrets that came, and the headers in
-which such things travel.
+Secrets are shown in no form: credentials that were given, also as a parameter of the URL (`?api_key=…`), tokens, codes
+and client secrets that came, and the headers in which such things travel. A key within the path of a URL cannot be told
+from a path, and is shown.
+
+Ctrl-C ends the waiting for a sign-in; what was registered is removed then, and the report shown. Ctrl-C once more stops
+at once.
 
 ## JSON
 
@@ -52,7 +57,7 @@ which such things travel.
 
 | member | type | meaning |
 |---|---|---|
-| `url`, `profile` | text | what was looked at, and as whom |
+| `url`, `profile` | text | what was looked at, without a credential in it, and as whom |
 | `began`, `ended` | text | RFC 3339 |
 | `summary` | object | how many `passed`, `warnings`, `failed`, `skipped`, and how many `requests` were sent |
 | `checks` | list | every check below, in this order |

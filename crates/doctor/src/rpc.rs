@@ -45,8 +45,8 @@ pub(crate) fn post(
 /// body is neither.
 pub(crate) fn messages(received: &Received) -> Option<Vec<Value>> {
     let text = std::str::from_utf8(&received.body).ok()?;
-    let media_type = received.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    if media_type.starts_with("text/event-stream") {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if received.media_type().as_deref() == Some("text/event-stream") {
         return Some(events(text).filter_map(|data| serde_json::from_str(&data).ok()).collect());
     }
     match serde_json::from_str(text).ok()? {
@@ -173,6 +173,11 @@ pub(crate) async fn hear(visit: &mut Visit<'_>, request: Request) -> Result<Repl
     visit.send(request).await.map(Reply::of)
 }
 
+/// The result or the error of a message. Where there is the other one, many servers write null for it.
+pub(crate) fn member<'m>(message: &'m Value, name: &str) -> Option<&'m Value> {
+    message.get(name).filter(|member| !member.is_null())
+}
+
 /// An answer, with the message that answers.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -184,7 +189,7 @@ pub(crate) struct Reply {
 impl Reply {
     pub(crate) fn of(answer: Answer) -> Self {
         let mut messages = messages(&answer.received).unwrap_or_default();
-        messages.retain(|message| message.get("result").is_some() || message.get("error").is_some());
+        messages.retain(|message| member(message, "result").is_some() || member(message, "error").is_some());
         Self { answer, message: messages.pop() }
     }
 
@@ -202,11 +207,11 @@ impl Reply {
 
     /// The result of a request that succeeded.
     pub(crate) fn result(&self) -> Option<&Value> {
-        self.message.as_ref()?.get("result").filter(|_| self.status().is_success())
+        member(self.message.as_ref()?, "result").filter(|_| self.status().is_success())
     }
 
     pub(crate) fn error(&self) -> Option<&Value> {
-        self.message.as_ref()?.get("error")
+        member(self.message.as_ref()?, "error")
     }
 
     /// The code of the error.
@@ -234,4 +239,46 @@ pub(crate) fn short(text: &str) -> String {
     const SHOWN: usize = 160;
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= SHOWN { line } else { format!("{}…", line.chars().take(SHOWN).collect::<String>()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use bridgehead_outbound::Bytes;
+    use http::HeaderMap;
+
+    use super::*;
+
+    fn reply(media_type: &'static str, body: &str) -> Reply {
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))]);
+        let url = Url::parse("https://mcp.example/mcp").unwrap();
+        let body = Bytes::from(body.to_owned());
+        let received = Received { status: StatusCode::OK, headers, url, body, cut: false };
+        Reply::of(Answer { received, took: Duration::ZERO, exchange: 0 })
+    }
+
+    /// Whatever the standards of events and of JSON-RPC allow, and what many servers write besides.
+    #[test]
+    fn the_message_that_answers_is_found_in_every_legal_form() {
+        let rows = [
+            ("application/json", r#"{"id":1,"result":{"a":1}}"#),
+            ("Application/JSON; charset=UTF-8", r#"{"id":1,"result":{"a":1},"error":null}"#),
+            ("application/json", r#"[{"method":"notifications/x"},{"id":1,"result":{"a":1}}]"#),
+            ("Text/Event-Stream; charset=utf-8", "data: {\"result\":{\"a\":1}}\n\n"),
+            ("text/event-stream", "\u{feff}data:{\"result\":{\"a\":1}}\n\n"),
+            (
+                "text/event-stream",
+                ": hello\r\nretry: 9\r\nid: 1\r\nevent: message\r\ndata: {\"result\":\r\ndata: {\"a\":1}}\r\n\r\n",
+            ),
+            (
+                "text/event-stream",
+                "id: 0\ndata:\n\ndata: {\"method\":\"m\",\"id\":9}\n\nevent: ping\ndata: now\n\ndata: {\"result\":{\"a\":1}}\r\r",
+            ),
+        ];
+        for (media_type, body) in rows {
+            let reply = reply(media_type, body);
+            assert_eq!((reply.result(), reply.error()), (Some(&json!({"a": 1})), None), "{media_type} {body}");
+        }
+        let refused = reply("application/json", r#"{"result":null,"error":{"code":-32601,"message":"no"}}"#);
+        assert_eq!((refused.result(), refused.code()), (None, Some(-32601)));
+    }
 }

@@ -56,7 +56,7 @@ impl Addresses {
 }
 
 /// Why a URL is no use to whoever came by way of `endpoint`. On one's own machine everything is of use.
-fn inside(endpoint: &Url, url: &Url) -> Option<&'static str> {
+pub(super) fn inside(endpoint: &Url, url: &Url) -> Option<&'static str> {
     if is_local(endpoint) {
         return None;
     }

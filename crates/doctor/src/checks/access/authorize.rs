@@ -327,6 +327,8 @@ async fn judge_pkce(visit: &mut Visit<'_>, server: &Server, good: &Authorization
         if led.goes_on() {
             let seen = format!("A request {how} had {}, as one in good order.", led.shown());
             visit.warning(check, seen, [led.exchange()]);
+        } else if let Led::Nowhere(..) = led {
+            visit.skipped(check, led.shown());
         } else {
             visit.passed(check, led.shown());
         }
@@ -373,15 +375,20 @@ async fn judge_pages(visit: &mut Visit<'_>, led: Led, redirect_uri: &str) {
     }
 }
 
+/// By frame-ancestors, which counts where both are there, or else by X-Frame-Options (CSP Level 3 §6.4.2).
 fn is_protected(headers: &HeaderMap) -> bool {
-    let policies = headers.get_all(header::CONTENT_SECURITY_POLICY).iter();
-    let by_policy = policies.filter_map(|policy| policy.to_str().ok()).any(|policy| {
-        let directives = policy.split(';').map(str::trim);
-        directives
-            .filter_map(|directive| directive.strip_prefix("frame-ancestors"))
-            .any(|sources| !sources.contains('*'))
+    let texts = |name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let policies = texts(header::CONTENT_SECURITY_POLICY).flat_map(|header| header.split([';', ',']));
+    let mut by_policy = policies.filter_map(|directive| {
+        let (name, sources) = directive.trim().split_once(' ').unwrap_or((directive.trim(), ""));
+        let is_anybody = |source: &str| matches!(source, "*" | "http:" | "https:");
+        name.eq_ignore_ascii_case("frame-ancestors").then(|| !sources.split_ascii_whitespace().any(is_anybody))
     });
-    by_policy || headers.contains_key(header::X_FRAME_OPTIONS)
+    let is_known = |value: &str| ["deny", "sameorigin"].contains(&value.trim().to_ascii_lowercase().as_str());
+    by_policy.next().map_or_else(
+        || texts(header::X_FRAME_OPTIONS).any(is_known),
+        |first| first || by_policy.any(|is_protecting| is_protecting),
+    )
 }
 
 /// The cookies that were set on the way.
@@ -421,5 +428,31 @@ impl Cookies {
             }
         }
         visit.passed(&AUTHORIZE_COOKIES, format!("{} set before anybody signed in", self.set.len()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_pages_out_of_frames() {
+        let rows = [
+            ("content-security-policy", "default-src 'self'; frame-ancestors 'none'", true),
+            ("content-security-policy", "Frame-Ancestors 'self'", true),
+            ("content-security-policy", "default-src 'self', frame-ancestors https://*.example.com", true),
+            ("content-security-policy", "frame-ancestors", true),
+            ("content-security-policy", "frame-ancestors *", false),
+            ("content-security-policy", "frame-ancestors https:", false),
+            ("content-security-policy", "default-src 'self'", false),
+            ("x-frame-options", "SAMEORIGIN", true),
+            ("x-frame-options", "ALLOWALL", false),
+            ("x-other", "DENY", false),
+        ];
+        for (name, value, expected) in rows {
+            let name = http::HeaderName::from_static(name);
+            let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
+            assert_eq!(is_protected(&headers), expected, "{value}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::{
     endpoint::{self, Credential, Question, Reply},
     header as challenge,
     made::Grant,
+    misuse,
 };
 use crate::{Area, Check, visit::Visit};
 
@@ -179,17 +180,22 @@ pub(super) async fn judge_scheme_case(visit: &mut Visit<'_>, endpoint: &Url, cre
     }
 }
 
+/// Without an answer nothing was refused.
+fn refused(visit: &mut Visit<'_>, check: &'static Check, reply: &Reply) {
+    match reply {
+        Reply::Nothing { .. } => visit.skipped(check, reply.shown()),
+        _ => visit.passed(check, None),
+    }
+}
+
 async fn judge_query(visit: &mut Visit<'_>, endpoint: &Url, access: &Secret) {
     let mut url = endpoint.clone();
     url.query_pairs_mut().append_pair("access_token", access.expose());
-    // As it stands in a URL it may read differently.
-    let encoded: String = url::form_urlencoded::byte_serialize(access.expose().as_bytes()).collect();
-    visit.keep_secret(&Secret::new(encoded));
     let reply = endpoint::lets_in(visit, &url, &Credential::new()).await;
     if reply.is_answered() {
         visit.failed(&TOKEN_QUERY, "A token in the query of the URL was taken.", [reply.exchange()]);
     } else {
-        visit.passed(&TOKEN_QUERY, None);
+        refused(visit, &TOKEN_QUERY, &reply);
     }
 }
 
@@ -211,7 +217,7 @@ async fn judge_garbled(visit: &mut Visit<'_>, endpoint: &Url, access: &Secret) {
         let seen = "A token with one character changed was taken.";
         visit.failed(&TOKEN_GARBLED, seen, [reply.exchange()]);
     } else {
-        visit.passed(&TOKEN_GARBLED, None);
+        refused(visit, &TOKEN_GARBLED, &reply);
     }
 }
 
@@ -249,7 +255,7 @@ fn judge_audience(visit: &mut Visit<'_>, endpoint: &Url, access: &Secret) {
 
 async fn judge_introspection(visit: &mut Visit<'_>, grant: &Grant) {
     let Some(url) = &grant.server.introspection else {
-        visit.skipped(&INTROSPECTION_CLOSED, "there is no introspection endpoint");
+        visit.skipped(&INTROSPECTION_CLOSED, "there is no introspection endpoint where the tokens come from");
         return;
     };
     let mut request = grant.client.post(url, &[]);
@@ -264,7 +270,7 @@ async fn judge_introspection(visit: &mut Visit<'_>, grant: &Grant) {
         let seen = "A token was looked up by somebody who did not say who they are.";
         visit.failed(&INTROSPECTION_CLOSED, seen, [client::exchange(&answer)]);
     } else {
-        visit.passed(&INTROSPECTION_CLOSED, client::shown(&answer));
+        misuse::refused(visit, &INTROSPECTION_CLOSED, &answer);
     }
 }
 

@@ -90,7 +90,12 @@ async fn judge_wrong(visit: &mut Visit<'_>, endpoint: &Url, credential: &Credent
     for (name, value) in credential {
         let mut wrong = credential.clone();
         wrong.retain(|(other, _)| other != name);
-        let other = Secret::new(another(value.expose()));
+        let other = another(value.expose());
+        // A value of signs alone has no other one of its form.
+        if other == value.expose() {
+            continue;
+        }
+        let other = Secret::new(other);
         visit.keep_secret(&other);
         wrong.push((name.clone(), other));
         let reply = endpoint::ask(visit, endpoint, Question::Initialize, &wrong).await;

@@ -121,7 +121,7 @@ fn shown(answer: &Answer) -> String {
 
 fn has_error(answer: &Answer) -> bool {
     let messages = rpc::messages(&answer.received).unwrap_or_default();
-    messages.iter().any(|message| message.get("error").is_some())
+    messages.iter().any(|message| rpc::member(message, "error").is_some())
 }
 
 /// Asks, and ends the session that may have begun with it.
@@ -147,7 +147,8 @@ pub(super) async fn ask(visit: &mut Visit<'_>, endpoint: &Url, question: Questio
         let _ = visit.send(end).await;
     }
     let messages = rpc::messages(&answer.received).unwrap_or_default();
-    let answered = answer.received.status.is_success() && messages.iter().any(|one| one.get("result").is_some());
+    let answered =
+        answer.received.status.is_success() && messages.iter().any(|one| rpc::member(one, "result").is_some());
     if answered { Reply::Answered(answer) } else { Reply::Refused(answer) }
 }
 

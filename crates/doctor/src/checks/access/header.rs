@@ -22,9 +22,13 @@ pub(super) fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
     values.flat_map(|value| of_text(&String::from_utf8_lossy(value.as_bytes()))).collect()
 }
 
-/// The challenge of the scheme `Bearer`, if there is one.
+/// The challenge of the scheme `Bearer`, if there is one; of several that which says where the metadata is.
 pub(super) fn bearer(headers: &HeaderMap) -> Option<Challenge> {
-    challenges(headers).into_iter().find(|challenge| challenge.scheme.eq_ignore_ascii_case("bearer"))
+    let all = challenges(headers).into_iter();
+    let mut all = all.filter(|challenge| challenge.scheme.eq_ignore_ascii_case("bearer"));
+    let first = all.next()?;
+    let names_metadata = |challenge: &Challenge| challenge.parameter("resource_metadata").is_some();
+    if names_metadata(&first) { Some(first) } else { all.find(names_metadata).or(Some(first)) }
 }
 
 fn of_text(text: &str) -> Vec<Challenge> {
@@ -110,6 +114,17 @@ mod tests {
         for (text, expected) in rows {
             assert_eq!(shown(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn of_several_challenges_the_one_with_the_metadata_counts() {
+        let header = |value| (header::WWW_AUTHENTICATE, http::HeaderValue::from_static(value));
+        let several =
+            [header("Bearer realm=\"old\""), header("basic realm=x, bearer resource_metadata=\"https://x/y\"")];
+        let challenge = bearer(&several.into_iter().collect()).unwrap();
+        assert_eq!(challenge.parameter("Resource_Metadata"), Some("https://x/y"));
+        let alone = bearer(&HeaderMap::from_iter([header("Bearer")])).unwrap();
+        assert_eq!(alone.parameter("resource_metadata"), None);
     }
 
     proptest! {

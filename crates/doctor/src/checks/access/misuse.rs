@@ -4,13 +4,17 @@
 use bridgehead_core::Secret;
 
 use super::{
+    authorize,
     client::{self, Client, Code, Tokens},
     made::Made,
     resource::Resource,
     server::Server,
     sign_in::Flow,
 };
-use crate::{Area, Check, Profile, visit::Visit};
+use crate::{
+    Area, Check, Profile,
+    visit::{Answer, NoAnswer, Visit},
+};
 
 /// Errors have a form.
 pub(super) const TOKEN_ERRORS: Check = Check {
@@ -80,10 +84,22 @@ pub(super) const REFRESH_REUSE: Check = Check {
 /// What needs a second sign-in.
 pub(super) const WITH_CODE: [&Check; 4] = [&CODE_VERIFIER, &CODE_REPLAY, &REFRESH_RACE, &REFRESH_REUSE];
 
+/// Without an answer nothing was refused.
+pub(super) fn refused(visit: &mut Visit<'_>, check: &'static Check, answer: &Result<Answer, NoAnswer>) {
+    match answer {
+        Ok(_) => visit.passed(check, client::shown(answer)),
+        Err(_) => visit.skipped(check, client::shown(answer)),
+    }
+}
+
 /// Asks for what nobody is given.
 pub(super) async fn examine_errors(visit: &mut Visit<'_>, server: &Server, client: &Client, resource: &str) {
     let made_up = |visit: &Visit<'_>| Secret::new(client::random(&*visit.surroundings().randomness));
     let code = Code { code: made_up(visit), verifier: made_up(visit) };
+    // They open nothing, and nobody who reads the report can know that.
+    for secret in [&code.code, &code.verifier] {
+        visit.keep_secret(secret);
+    }
     let answer = visit.send(client.exchange(server, &code, &code.verifier, resource)).await;
     let error = answer.as_ref().ok().and_then(client::error);
     let status = answer.as_ref().ok().map(|answer| answer.received.status);
@@ -107,14 +123,14 @@ pub(super) async fn examine_errors(visit: &mut Visit<'_>, server: &Server, clien
 /// Misuses a code and what it gives; its refresh token only where those are known to work.
 pub(super) async fn examine(visit: &mut Visit<'_>, flow: Flow<'_>, code: &Code, refreshes: bool, made: &mut Made) {
     let Flow { server, client, resource: Resource { identifier: resource, .. }, .. } = flow;
-    let wrong = Secret::new(client::random(&*visit.surroundings().randomness));
+    let wrong = authorize::verifier(visit);
     let stolen = visit.send(client.exchange(server, code, &wrong, resource)).await;
     let stolen_exchange = client::exchange(&stolen);
     let by_thief = stolen.as_ref().ok().and_then(|answer| Tokens::of(visit, answer));
     if by_thief.is_some() {
         visit.failed(&CODE_VERIFIER, "A code was exchanged with a made-up verifier.", [stolen_exchange]);
     } else {
-        visit.passed(&CODE_VERIFIER, client::shown(&stolen));
+        refused(visit, &CODE_VERIFIER, &stolen);
     }
     let owned = match by_thief {
         Some(tokens) => Some(tokens),
@@ -142,7 +158,7 @@ pub(super) async fn examine(visit: &mut Visit<'_>, flow: Flow<'_>, code: &Code, 
     made.other(client, latest);
     let replayed = visit.send(client.exchange(server, code, &code.verifier, resource)).await;
     match replayed.as_ref().ok().and_then(|answer| Tokens::of(visit, answer)) {
-        None => visit.passed(&CODE_REPLAY, client::shown(&replayed)),
+        None => refused(visit, &CODE_REPLAY, &replayed),
         Some(tokens) => {
             made.other(client, tokens);
             visit.failed(&CODE_REPLAY, "A code was exchanged twice.", [client::exchange(&replayed)]);
@@ -200,7 +216,7 @@ async fn judge_refresh(
     };
     let reused = visit.send(client.refresh(server, &first, resource)).await;
     match of(visit, &reused) {
-        None => visit.passed(&REFRESH_REUSE, client::shown(&reused)),
+        None => refused(visit, &REFRESH_REUSE, &reused),
         Some(_) => {
             let seen = "A refresh token gave new tokens after its successor was used.";
             visit.warning(&REFRESH_REUSE, seen, [client::exchange(&reused)]);

@@ -7,6 +7,7 @@ use super::{
     client::{self, AuthMethod, Tokens},
     endpoint,
     made::Grant,
+    misuse,
 };
 use crate::{Area, Check, visit::Visit};
 
@@ -96,7 +97,7 @@ pub(super) async fn examine(visit: &mut Visit<'_>, grant: &mut Grant) -> bool {
 async fn judge_foreign_resource(visit: &mut Visit<'_>, grant: &mut Grant, refresh: &Secret) {
     let answer = visit.send(grant.client.refresh(&grant.server, refresh, FOREIGN)).await;
     match answer.as_ref().ok().and_then(|answer| Tokens::of(visit, answer)) {
-        None => visit.passed(&TOKEN_FOREIGN_RESOURCE, client::shown(&answer)),
+        None => misuse::refused(visit, &TOKEN_FOREIGN_RESOURCE, &answer),
         Some(tokens) => {
             let seen = format!("A token was given for the resource {FOREIGN}.");
             visit.warning(&TOKEN_FOREIGN_RESOURCE, seen, [client::exchange(&answer)]);

@@ -2,8 +2,8 @@
 //! again at the end.
 
 use bridgehead_core::Secret;
-use bridgehead_outbound::Request;
-use http::{HeaderValue, Method, header};
+use bridgehead_outbound::{Request, SendError};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Area, Check, Profile,
-    visit::{Answer, Visit},
+    visit::{Answer, NoAnswer, Visit},
 };
 
 /// It works.
@@ -219,17 +219,13 @@ impl<'r> Registration<'r> {
         let answer = visit.send(self.request()).await;
         let shown = client::shown(&answer);
         let exchange = client::exchange(&answer);
-        let registered = match answer {
-            Ok(answer) if answer.received.status.is_success() => self.read(visit, answer),
-            _ => None,
-        };
+        let registered = self.registered(visit, answer, made);
         let Some(registered) = registered else {
             let seen =
                 format!("A client with the redirect URI {} was answered {shown}.", self.redirect_uris.join(", "));
             visit.failed(&REGISTRATION_WORKS, seen, [exchange]);
             return None;
         };
-        made.client(registered.client.clone());
         if registered.answer.received.status.as_u16() == 201 {
             visit.passed(&REGISTRATION_WORKS, "201".to_owned());
         } else {
@@ -237,6 +233,29 @@ impl<'r> Registration<'r> {
             visit.warning(&REGISTRATION_WORKS, seen, [exchange]);
         }
         Some(registered)
+    }
+
+    /// What was registered, where it was; it is taken away again.
+    fn registered(
+        &self,
+        visit: &mut Visit<'_>,
+        answer: Result<Answer, NoAnswer>,
+        made: &mut Made,
+    ) -> Option<Registered> {
+        let answer = match answer {
+            Ok(answer) if answer.received.status.is_success() => answer,
+            Ok(_) | Err(NoAnswer { error: SendError::NotSent(_), .. }) => return None,
+            Err(NoAnswer { error: SendError::MaybeSent(_), .. }) => {
+                made.unknown_client(self.url);
+                return None;
+            }
+        };
+        let registered = self.read(visit, answer);
+        match &registered {
+            Some(registered) => made.client(registered.client.clone()),
+            None => made.unknown_client(self.url),
+        }
+        registered
     }
 
     fn read(&self, visit: &mut Visit<'_>, answer: Answer) -> Option<Registered> {
@@ -360,15 +379,15 @@ pub(super) fn with_token(method: Method, uri: &Url, token: &Secret) -> Request {
 }
 
 async fn judge_redirect_uris(visit: &mut Visit<'_>, url: &Url, good: &str, made: &mut Made) {
+    let mut looked = false;
     for (bad, dangerous) in BAD {
         let registration = Registration { url, redirect_uris: vec![good, bad], method: AuthMethod::None, scope: None };
-        let Ok(answer) = visit.send(registration.request()).await else { continue };
-        let exchange = answer.exchange;
-        if !answer.received.status.is_success() {
-            continue;
-        }
-        let Some(registered) = registration.read(visit, answer) else { continue };
-        made.client(registered.client);
+        let answer = visit.send(registration.request()).await;
+        let exchange = client::exchange(&answer);
+        // A server that is in trouble, or has had enough, refuses nothing.
+        let refused = |answer: &Answer| answer.received.status.is_client_error() && !is_too_much(answer);
+        looked |= answer.as_ref().is_ok_and(|answer| answer.received.status.is_success() || refused(answer));
+        let Some(registered) = registration.registered(visit, answer, made) else { continue };
         if texts(&registered.document, "redirect_uris").iter().any(|uri| uri == bad) {
             let seen = format!("{bad} was registered as a redirect URI.");
             if dangerous {
@@ -378,5 +397,13 @@ async fn judge_redirect_uris(visit: &mut Visit<'_>, url: &Url, good: &str, made:
             }
         }
     }
-    visit.passed(&REGISTRATION_REDIRECT_URIS, None);
+    if looked {
+        visit.passed(&REGISTRATION_REDIRECT_URIS, None);
+    } else {
+        visit.skipped(&REGISTRATION_REDIRECT_URIS, "no registration of one was answered");
+    }
+}
+
+fn is_too_much(answer: &Answer) -> bool {
+    answer.received.status == StatusCode::TOO_MANY_REQUESTS
 }

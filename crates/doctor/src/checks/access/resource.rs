@@ -107,9 +107,11 @@ impl Places {
         self.all().any(|place| place.document().is_some())
     }
 
-    /// Where a client looks first.
+    /// Where a client finds it first: where the challenge says, else behind the name, else at the root.
     fn first(&self) -> &Place {
-        self.named.as_ref().unwrap_or(&self.inserted)
+        let at_root = self.root.as_ref().filter(|root| root.document().is_some());
+        let at_root = at_root.filter(|_| matches!(self.inserted.found, Found::Nothing(_)));
+        self.named.as_ref().or(at_root).unwrap_or(&self.inserted)
     }
 }
 

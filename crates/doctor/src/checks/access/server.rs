@@ -157,9 +157,9 @@ pub(crate) struct Server {
     pub(super) token: Url,
     /// Where clients register.
     pub(super) registration: Option<Url>,
-    /// Where tokens are revoked.
+    /// Where tokens are revoked, on the origin that they come from.
     pub(super) revocation: Option<Url>,
-    /// Where tokens are looked at.
+    /// Where tokens are looked at, on the origin that they come from.
     pub(super) introspection: Option<Url>,
     /// How clients may prove who they are.
     pub(super) auth_methods: Vec<String>,
@@ -401,13 +401,16 @@ fn server(
     } else {
         visit.passed(&AS_ENDPOINTS, None);
     }
+    let token = token?;
+    // Tokens go nowhere but to whoever gave them.
+    let of_tokens = |url: &Url| url.origin() == token.origin();
     Some(Server {
         issuer: issuer.to_owned(),
         authorization: authorization?,
-        token: token?,
         registration,
-        revocation,
-        introspection,
+        revocation: revocation.filter(of_tokens),
+        introspection: introspection.filter(of_tokens),
+        token,
         auth_methods: auth_methods(document),
         takes_documents: is_true(document, "client_id_metadata_document_supported"),
         names_itself: is_true(document, "authorization_response_iss_parameter_supported"),

@@ -8,6 +8,7 @@ use http::{HeaderValue, header};
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::address;
 use crate::{
     Area, Check, Profile,
     visit::{NoAnswer, Visit},
@@ -125,7 +126,8 @@ const REDIRECTS: usize = 2;
 pub(super) async fn look(visit: &mut Visit<'_>, url: Url) -> Place {
     let (mut place, mut to) = look_once(visit, &url).await;
     for _ in 0..REDIRECTS {
-        let Some(at) = to else { break };
+        // What asks for an address of the inside would have it shown in the report.
+        let Some(at) = to.filter(|to| address::inside(&url, to).is_none()) else { break };
         (place, to) = look_once(visit, &at).await;
     }
     Place { url, ..place }
@@ -174,6 +176,9 @@ pub(super) async fn judge(visit: &mut Visit<'_>, places: &[&Place]) {
     let other_type =
         with(|place| place.document().is_some() && place.media_type.as_deref() != Some("application/json"));
     match other_type.first() {
+        None if places.iter().all(|place| place.document().is_none()) => {
+            visit.skipped(&WELL_KNOWN_CONTENT_TYPE, "there is no document");
+        }
         None => visit.passed(&WELL_KNOWN_CONTENT_TYPE, None),
         Some(place) => {
             let media_type = place.media_type.as_deref().unwrap_or("no Content-Type");
@@ -222,10 +227,12 @@ fn judge_time(visit: &mut Visit<'_>, places: &[&Place]) {
 async fn judge_cors(visit: &mut Visit<'_>, places: &[&Place]) {
     let documents = places.iter().filter(|place| place.document().is_some()).map(|place| place.url.clone());
     let documents: Vec<_> = documents.collect();
+    let mut looked = false;
     for url in documents {
         let mut request = Request::get(url.clone());
         request.headers.insert(header::ORIGIN, HeaderValue::from_static("https://client.example"));
         let Ok(answer) = visit.send(request).await else { continue };
+        looked = true;
         let allowed = answer.received.headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
         if !allowed.is_some_and(|origin| matches!(origin.as_bytes(), b"*" | b"https://client.example")) {
             let seen = format!("{url} answers a page of another origin without Access-Control-Allow-Origin.");
@@ -233,5 +240,9 @@ async fn judge_cors(visit: &mut Visit<'_>, places: &[&Place]) {
             return;
         }
     }
-    visit.passed(&WELL_KNOWN_CORS, None);
+    if looked {
+        visit.passed(&WELL_KNOWN_CORS, None);
+    } else {
+        visit.skipped(&WELL_KNOWN_CORS, "there is no document");
+    }
 }

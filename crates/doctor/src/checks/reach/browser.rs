@@ -160,11 +160,13 @@ fn shown(value: &HeaderValue) -> &str {
     value.to_str().unwrap_or_default()
 }
 
-/// `initialize` with this header and without a credential. A foreign page has none, and a foreign name may lead a
-/// shared proxy to somebody else's server. Servers with sessions refuse everything else before a session has begun,
-/// whoever asks.
+/// `initialize` with this header and without a credential, also in the URL. A foreign page has none, and a foreign name
+/// may lead a shared proxy to somebody else's server. Servers with sessions refuse everything else before a session has
+/// begun, whoever asks.
 async fn stranger(visit: &mut Visit<'_>, endpoint: &Url, name: HeaderName, value: HeaderValue) -> Option<Reply> {
-    let line = Line::new(endpoint, &[])?;
+    let mut endpoint = endpoint.clone();
+    endpoint.set_query(None);
+    let line = Line::new(&endpoint, &[])?;
     let mut request = line.bare(initialize(REVISION).to_string());
     request.headers.insert(name, value);
     let reply = rpc::hear(visit, request).await.ok()?;

@@ -279,7 +279,7 @@ fn is_endpoint(answer: &Answer) -> bool {
 /// Who says it, where the answer tells.
 fn by(headers: &HeaderMap) -> String {
     let server = headers.get(header::SERVER).and_then(|value| value.to_str().ok());
-    server.map(|server| format!(", from {}", server.chars().take(60).collect::<String>())).unwrap_or_default()
+    server.map(|server| format!(", from {}", rpc::short(server))).unwrap_or_default()
 }
 
 fn judge_time(visit: &mut Visit<'_>, answer: &Answer) {

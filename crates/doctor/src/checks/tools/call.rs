@@ -1,11 +1,16 @@
 //! One call of a tool that says that it changes nothing and whose arguments are known. Nothing else is ever
 //! called.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
-use bridgehead_core::schema::Schema;
+use bridgehead_core::{
+    ArgumentFault,
+    schema::{Schema, SchemaError},
+};
 use bridgehead_outbound::{MaybeSentReason, SendError};
+use futures_util::future::{Either, select};
 use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
 
 use super::list::name;
 use crate::{
@@ -19,8 +24,19 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Half of it: on a bad day it is too long.
 const SLOW: Duration = Duration::from_secs(30);
+/// How long a result is compared with its schema.
+const COMPARING: Duration = Duration::from_secs(5);
 /// More than models take of one result, in bytes of text.
 const LARGE: usize = 100 << 10;
+
+/// What no tool is called whose name says one of them anywhere, whatever its hints say. Wider than the rule of lint:
+/// here a mistake costs somebody their data, and there a wrong remark.
+const DEEDS: [&str; 40] = [
+    "add", "apply", "approve", "archive", "cancel", "clear", "create", "delete", "deploy", "destroy", "disable",
+    "drop", "edit", "enable", "erase", "exec", "execute", "insert", "invite", "kill", "merge", "modify", "pay",
+    "publish", "purge", "push", "put", "refund", "remove", "rename", "reset", "restart", "revoke", "send", "submit",
+    "transfer", "trigger", "truncate", "update", "write",
+];
 
 /// A call.
 pub(super) const TOOL_CALL: Check = Check {
@@ -119,7 +135,7 @@ pub(super) async fn examine(visit: &mut Visit<'_>, spoken: &Spoken, tools: &[Val
         return;
     }
     visit.passed(&TOOL_CALL, tool_name);
-    succeeded(visit, tool, result, &reply);
+    succeeded(visit, tool, result, &reply).await;
 }
 
 /// Calls, and waits as long as platforms do.
@@ -143,7 +159,7 @@ fn skip(visit: &mut Visit<'_>, reason: &str) {
     }
 }
 
-fn succeeded(visit: &mut Visit<'_>, tool: &Value, result: &Value, reply: &Reply) {
+async fn succeeded(visit: &mut Visit<'_>, tool: &Value, result: &Value, reply: &Reply) {
     let text = text(result);
     if looks_like_a_failure(&text) {
         let seen = format!("{} answers without isError: {}.", rpc::short(name(tool)), rpc::short(&text));
@@ -159,7 +175,7 @@ fn succeeded(visit: &mut Visit<'_>, tool: &Value, result: &Value, reply: &Reply)
         visit.passed(&TOOL_RESULT_SIZE, format!("{bytes} bytes of text"));
     }
     let structured = result.get("structuredContent").filter(|content| !content.is_null());
-    schema(visit, tool, structured, reply);
+    schema(visit, tool, structured, reply).await;
     match structured {
         None => visit.skipped(&TOOL_RESULT_TEXT, "the result is not structured"),
         Some(content) if repeats(result, content) => visit.passed(&TOOL_RESULT_TEXT, None),
@@ -170,7 +186,7 @@ fn succeeded(visit: &mut Visit<'_>, tool: &Value, result: &Value, reply: &Reply)
     }
 }
 
-fn schema(visit: &mut Visit<'_>, tool: &Value, structured: Option<&Value>, reply: &Reply) {
+async fn schema(visit: &mut Visit<'_>, tool: &Value, structured: Option<&Value>, reply: &Reply) {
     let Some(schema) = tool.get("outputSchema").and_then(Value::as_object) else {
         visit.skipped(&TOOL_RESULT_SCHEMA, "the tool has no output schema");
         return;
@@ -180,11 +196,19 @@ fn schema(visit: &mut Visit<'_>, tool: &Value, structured: Option<&Value>, reply
         visit.failed(&TOOL_RESULT_SCHEMA, seen, [reply.exchange()]);
         return;
     };
-    let Ok(schema) = Schema::compile(schema) else {
-        visit.skipped(&TOOL_RESULT_SCHEMA, "the output schema is not valid");
-        return;
+    let time_is_up = visit.surroundings().clock.sleep(COMPARING);
+    let faults = match select(compared(schema.clone(), content.clone()), time_is_up).await {
+        Either::Left((Ok(Ok(faults)), _)) => faults,
+        Either::Left(_) => {
+            visit.skipped(&TOOL_RESULT_SCHEMA, "the output schema is not valid");
+            return;
+        }
+        Either::Right(_) => {
+            visit.skipped(&TOOL_RESULT_SCHEMA, "result and output schema take too long to compare");
+            return;
+        }
     };
-    match schema.faults(content).first() {
+    match faults.first() {
         None => visit.passed(&TOOL_RESULT_SCHEMA, None),
         Some(fault) => {
             let at = if fault.path.is_empty() { "structuredContent" } else { &fault.path };
@@ -192,6 +216,16 @@ fn schema(visit: &mut Visit<'_>, tool: &Value, structured: Option<&Value>, reply
             visit.failed(&TOOL_RESULT_SCHEMA, seen, [reply.exchange()]);
         }
     }
+}
+
+/// What is wrong with a result by its schema. On a thread of its own: some schemas are made to take for ever.
+fn compared(schema: Map<String, Value>, result: Value) -> oneshot::Receiver<Result<Vec<ArgumentFault>, SchemaError>> {
+    let (sender, receiver) = oneshot::channel();
+    // Where nobody waits any longer, or there is no thread, the other side learns it.
+    let _ = thread::Builder::new().spawn(move || {
+        let _ = sender.send(Schema::compile(&schema).map(|schema| schema.faults(&result)));
+    });
+    receiver
 }
 
 /// A tool that is safe to call, and with what; one with an output schema before others.
@@ -204,7 +238,27 @@ fn choose(tools: &[Value]) -> Option<(&Value, Map<String, Value>)> {
 /// Whether it says that it changes nothing, and nothing else says otherwise.
 pub(super) fn only_reads(tool: &Value) -> bool {
     let hint = |name: &str| tool.get("annotations").and_then(|hints| hints.get(name)).and_then(Value::as_bool);
-    hint("readOnlyHint") == Some(true) && hint("destructiveHint") != Some(true)
+    let is_deed = |word: &str| DEEDS.contains(&word.to_ascii_lowercase().as_str());
+    hint("readOnlyHint") == Some(true)
+        && hint("destructiveHint") != Some(true)
+        && !words(name(tool)).into_iter().any(is_deed)
+}
+
+/// The words of a name: `mail.sendNow` and `mail_send_now` have the same three.
+fn words(name: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    for part in name.split(|character: char| !character.is_alphanumeric()) {
+        let humps = part.match_indices(|character: char| character.is_ascii_uppercase());
+        let is_hump = |at: &usize| part.get(..*at).is_some_and(|before| before.ends_with(char::is_lowercase));
+        let mut rest = part;
+        for at in humps.map(|(at, _)| at).filter(is_hump) {
+            let (word, behind) = rest.split_at(at - (part.len() - rest.len()));
+            words.push(word);
+            rest = behind;
+        }
+        words.push(rest);
+    }
+    words
 }
 
 /// Arguments that its schema itself gives, for all that it requires; `None` where it gives none.
@@ -284,6 +338,14 @@ mod tests {
         {
             assert_eq!(arguments(&tool(&hints, &none)), None, "{hints}");
         }
+        for name in ["mailbox_message_send_now", "runDeleteAll", "admin.users.purge", "get_and_delete_message"] {
+            let tool = json!({"name": name, "annotations": reads, "inputSchema": none});
+            assert_eq!(arguments(&tool), None, "{name}");
+        }
+        for name in ["list_orders", "getUpdates", "read_address", "SQLRead", "ÄnderungenLesen"] {
+            let tool = json!({"name": name, "annotations": reads, "inputSchema": none});
+            assert_eq!(arguments(&tool), Some(Map::new()), "{name}");
+        }
         assert_eq!(arguments(&tool(&reads, &free)), None);
         assert_eq!(arguments(&tool(&reads, &none)), Some(Map::new()));
         let known = arguments(&tool(&reads, &given)).map(Value::from);
@@ -317,6 +379,13 @@ mod tests {
             let compiled = schema.as_object().and_then(|schema| Schema::compile(schema).ok());
             assert!(compiled.is_none_or(|compiled| compiled.faults(&json!({"rows": []})).len() < 100), "{schema}");
         }
+    }
+
+    #[test]
+    fn a_result_is_compared_with_its_schema() {
+        let schema = json!({"type": "object", "required": ["rows"]});
+        let faults = |result| compared(schema.as_object().unwrap().clone(), result).blocking_recv().unwrap().unwrap();
+        assert_eq!((faults(json!({"rows": []})).len(), faults(json!({})).len()), (0, 1));
     }
 
     /// D4: data that speaks of errors is data.

@@ -15,6 +15,10 @@ use crate::{
 const PAGES: usize = 50;
 /// No model takes a longer list, in bytes.
 const LONGEST: usize = 16 << 20;
+/// Nor one of more tools.
+const MOST: usize = 10_000;
+/// Nobody waits longer for all pages.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Slow enough to be noticed.
 const SLOW: Duration = Duration::from_secs(10);
 
@@ -79,6 +83,8 @@ pub(super) struct Listed {
     pub(super) bytes: usize,
     pub(super) exchanges: Vec<usize>,
     longest: Duration,
+    /// All pages together.
+    took: Duration,
 }
 
 /// Why there is no list.
@@ -159,7 +165,8 @@ pub(super) fn name(tool: &Value) -> &str {
 
 /// All pages.
 async fn list(visit: &mut Visit<'_>, spoken: &Spoken) -> Result<Listed, Broken> {
-    let mut listed = Listed { tools: Vec::new(), bytes: 0, exchanges: Vec::new(), longest: Duration::ZERO };
+    let mut listed =
+        Listed { tools: Vec::new(), bytes: 0, exchanges: Vec::new(), longest: Duration::ZERO, took: Duration::ZERO };
     let mut cursors = BTreeSet::new();
     let mut cursor: Option<String> = None;
     loop {
@@ -179,10 +186,14 @@ async fn list(visit: &mut Visit<'_>, spoken: &Spoken) -> Result<Listed, Broken> 
         if page.iter().any(|tool| name(tool).is_empty()) {
             return broken(&TOOLS_LIST, "An element of the list is no tool: it has no name.".to_owned());
         }
+        if listed.tools.len() + page.len() > MOST {
+            return broken(&TOOLS_LIST, format!("The list has more than {MOST} tools."));
+        }
         listed.tools.extend(page.iter().cloned());
         listed.bytes += reply.answer.received.body.len();
         listed.exchanges.push(exchange);
         listed.longest = listed.longest.max(reply.took());
+        listed.took += reply.took();
         let next = reply.result().and_then(|result| result.get("nextCursor")).filter(|next| !next.is_null());
         let Some(next) = next else { return Ok(listed) };
         let Some(next) = next.as_str() else {
@@ -191,9 +202,10 @@ async fn list(visit: &mut Visit<'_>, spoken: &Spoken) -> Result<Listed, Broken> 
         if !cursors.insert(next.to_owned()) {
             return broken(&TOOLS_PAGING, format!("The cursor {} comes a second time.", rpc::short(next)));
         }
-        if listed.exchanges.len() >= PAGES || listed.bytes > LONGEST {
-            let (pages, bytes) = (listed.exchanges.len(), listed.bytes);
-            return broken(&TOOLS_PAGING, format!("After {pages} pages and {bytes} bytes there is still another one."));
+        if listed.exchanges.len() >= PAGES || listed.bytes > LONGEST || listed.took > PATIENCE {
+            let (pages, bytes, seconds) = (listed.exchanges.len(), listed.bytes, listed.took.as_secs());
+            let seen = format!("After {pages} pages, {bytes} bytes and {seconds} seconds there is still another one.");
+            return broken(&TOOLS_PAGING, seen);
         }
         cursor = Some(next.to_owned());
     }

@@ -221,6 +221,13 @@ pub(super) const FAULTS: &[Fault] = &[
         ..Fault::NONE
     },
     Fault {
+        name: "large-crashes",
+        wrong: "The server fails over large bodies",
+        found_by: "http-large-body",
+        commit: || large(|| Course::Answer(Answer::empty(500))),
+        ..Fault::NONE
+    },
+    Fault {
         name: "preflight-refused",
         wrong: "The pre-flight request is asked for a credential",
         found_by: "http-preflight",
