@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::EndpointId;
 
 pub use freshness::{Freshness, Validators};
-pub(crate) use key::{Material, digest};
+pub(crate) use key::{Material, caller_digest, digest};
 pub use local::{LOCAL_BYTES, LocalCache};
 pub use remembered::Remembered;
 pub(crate) use remembered::is_handle;

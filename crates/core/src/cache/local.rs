@@ -50,11 +50,11 @@ impl LocalCache {
 impl CacheStore for LocalCache {
     async fn look(&self, tool: &str, key: &CacheKey) -> Result<Found, CacheLost> {
         let generation = self.generation(tool);
-        let kept = self.answers.get(key);
-        if kept.as_ref().is_some_and(|kept| kept.until <= self.clock.now()) {
+        let (kept, now) = (self.answers.get(key), self.clock.now());
+        if kept.as_ref().is_some_and(|kept| kept.until <= now) {
             self.answers.invalidate(key);
         }
-        let kept = kept.filter(|kept| kept.generation == generation && kept.until > self.clock.now());
+        let kept = kept.filter(|kept| kept.generation == generation && kept.until > now);
         Ok(Found { generation, answer: kept.map(|kept| kept.answer) })
     }
 

@@ -26,7 +26,7 @@ use super::{flights::Flights, gate::Gate, way::Way};
 use crate::{
     Cache, CacheUse, Call, CallError, Caller, Clock, CredentialLack, Entry, Fault, Outcome, Refusal, ToolAddress,
     UpstreamCode,
-    cache::{CacheKey, CacheLost, Found, Generation, Material, Remembered, is_handle},
+    cache::{CacheKey, CacheLost, Found, Generation, Material, Remembered, caller_digest, is_handle},
     call::Unheard,
     policy::CachePolicy,
 };
@@ -227,8 +227,11 @@ impl Caching {
         let material = match policy.shared {
             true => material.with("shared"),
             false => {
-                let since = self.unaccepted.since(entry, &call.caller);
-                material.with("caller").with_caller(&call.caller).with(shown.unwrap_or_default()).with(since)
+                let caller = caller_digest(&call.caller);
+                let since = self.unaccepted.since(entry, &caller);
+                // Nothing shown is not the same as an empty text.
+                let material = material.with("caller").with(caller).with([u8::from(shown.is_some())]);
+                material.with(shown.unwrap_or_default()).with(since)
             }
         };
         material.key()
@@ -247,7 +250,7 @@ impl Caching {
     /// on.
     pub(super) async fn ended(&self, entry: &Entry, caller: &Caller, result: &Result<Outcome, CallError>) {
         if is_unaccepted(result) {
-            self.unaccepted.note(entry, caller, self.clock.now());
+            self.unaccepted.note(entry, &caller_digest(caller), self.clock.now());
         }
         self.changed(entry, result).await;
     }

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use moka::sync::Cache;
 
-use crate::{Caller, Entry, cache::Material};
+use crate::{Entry, cache::Material};
 
 /// How many callers are kept in mind; of more, the rarest are forgotten.
 const MOST: u64 = 10_000;
@@ -21,7 +21,7 @@ impl Default for Unaccepted {
 
 impl Unaccepted {
     /// The source of this tool did not accept what the caller has for it.
-    pub(super) fn note(&self, entry: &Entry, caller: &Caller, now: Timestamp) {
+    pub(super) fn note(&self, entry: &Entry, caller: &[u8; 32], now: Timestamp) {
         if entry.tool.per_caller {
             self.0.insert(name(entry, caller), now);
         }
@@ -29,11 +29,12 @@ impl Unaccepted {
 
     /// Goes into the name of an answer, so that none from before is found; empty where there is nothing
     /// to be said.
-    pub(super) fn since(&self, entry: &Entry, caller: &Caller) -> String {
+    pub(super) fn since(&self, entry: &Entry, caller: &[u8; 32]) -> String {
         self.0.get(&name(entry, caller)).map(|since| since.to_string()).unwrap_or_default()
     }
 }
 
-fn name(entry: &Entry, caller: &Caller) -> [u8; 32] {
-    Material::new("bridgehead unaccepted/1").with(&*entry.tool.address.source).with_caller(caller).digest()
+/// `caller` is their [digest](crate::cache::caller_digest).
+fn name(entry: &Entry, caller: &[u8; 32]) -> [u8; 32] {
+    Material::new("bridgehead unaccepted/1").with(&*entry.tool.address.source).with(caller).digest()
 }

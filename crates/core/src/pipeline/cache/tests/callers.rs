@@ -140,6 +140,18 @@ async fn each_caller_has_answers_of_their_own() {
     assert_eq!(bench.asked(), 3);
 }
 
+/// H2: what a source says it shows is told apart from its saying nothing, also where it is an empty text.
+#[tokio::test(start_paused = true)]
+async fn nothing_shown_is_no_empty_text() {
+    let bench = bench();
+    let alice = caller("alice");
+    for kept in [None, Some(String::new()), Some("a".to_owned())] {
+        *bench.behind.kept.lock().unwrap() = kept.clone();
+        let outcome = bench.call_as(&alice, "mine", json!({})).await.unwrap();
+        assert_eq!(mark(&outcome), None, "{kept:?}");
+    }
+}
+
 /// What the client can is shown to code as well, and the answer may be made for it.
 #[tokio::test(start_paused = true)]
 async fn another_client_of_the_same_caller_asks_for_itself() {
