@@ -61,7 +61,7 @@ use crate::{
     AuditSink, Call, CallError, Catalog, Clock, Entry, Fault, IdempotencyKey, Outcome, Refusal,
     effects::{
         Task, TaskState, TaskVerb, arguments_digest,
-        handle::{self, PATIENCE, RESULT, TASK_PATIENCE},
+        handle::{PATIENCE, RESULT, TASK_PATIENCE},
     },
 };
 
@@ -132,7 +132,7 @@ impl Pipeline {
         result
     }
 
-    /// Does what is asked with the task that `call` (of [`handle::ask`]) names: looks at it or stops it, and
+    /// Does what is asked with the task that `call` (of [`ask`](crate::effects::handle::ask)) names: looks at it or stops it, and
     /// says what is known of it then. The caller needs what fetching the result of a handle needs.
     ///
     /// # Errors
@@ -157,11 +157,10 @@ impl Pipeline {
         result
     }
 
-    /// The task that a call with this answer has become; `None` for every other answer, and where the store
-    /// cannot tell: the handle in the answer is good all the same.
-    pub async fn begun(&self, catalog: &Catalog, call: &Call, answer: &Outcome) -> Option<Task> {
-        let ask = handle::ask(call.request_id.clone(), call.caller.clone(), handle::of_answer(answer)?);
-        self.task_of(catalog, &ask, TaskVerb::Get).await.ok()
+    /// The task that a call has become whose answer was the handle that `call` (of [`ask`](crate::effects::handle::ask)) names.
+    /// Leaves no record of its own. `None` where the store cannot tell: the handle is good all the same.
+    pub async fn begun(&self, catalog: &Catalog, call: &Call) -> Option<Task> {
+        self.task_of(catalog, call, TaskVerb::Get).await.ok()
     }
 
     async fn task_of(&self, catalog: &Catalog, call: &Call, verb: TaskVerb) -> Result<Task, CallError> {
@@ -233,6 +232,8 @@ impl Pipeline {
     }
 }
 
+#[cfg(test)]
+mod paused_clock;
 #[cfg(test)]
 mod shield_tests;
 #[cfg(test)]

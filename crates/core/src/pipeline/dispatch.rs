@@ -86,7 +86,7 @@ pub(super) struct Dispatch {
 }
 
 /// What a call holds while its source runs, also when nobody waits for it any longer.
-struct Way {
+struct Held {
     place: Place,
     passage: Option<Passage>,
 }
@@ -119,13 +119,13 @@ impl Dispatch {
         let mut retries = self.budgets.retries(entry, &*self.clock, &*self.randomness, &*self.events);
         let mut before = None;
         loop {
-            let way = match (self.way(entry, call).await, before) {
-                (Ok(way), _) => way,
+            let held = match (self.hold(entry, call).await, before) {
+                (Ok(held), _) => held,
                 (Err(_), Some(result)) => return result,
                 (Err(refusal), None) => return Err(refusal.into()),
             };
             gate.pass(self.clock.now())?;
-            let result = self.send(entry, call, way).await;
+            let result = self.send(entry, call, held).await;
             if let Err(error) = &result {
                 let around = self.around(&entry.tool.policy);
                 self.queues.slow_down(&self.limits, entry, error, &*self.clock, around).await;
@@ -139,7 +139,7 @@ impl Dispatch {
 
     /// Waits until the call may reach the source. Who had to wait for a place has let their turn pass
     /// meanwhile, and takes another one: or all who waited would go at once.
-    async fn way(&self, entry: &Entry, call: &Call) -> Result<Way, Refusal> {
+    async fn hold(&self, entry: &Entry, call: &Call) -> Result<Held, Refusal> {
         let around = self.around(&entry.tool.policy);
         let patience = Patience::of(call, &entry.tool.policy, &*self.clock);
         self.circuits.check(entry)?;
@@ -148,11 +148,11 @@ impl Dispatch {
         if place.waited {
             self.queues.wait(&self.limits, entry, patience, around).await?;
         }
-        Ok(Way { place, passage: self.circuits.pass(entry, call)? })
+        Ok(Held { place, passage: self.circuits.pass(entry, call)? })
     }
 
-    async fn send(&self, entry: &Arc<Entry>, call: &Call, way: Way) -> Result<Outcome, CallError> {
-        let Way { place, passage } = way;
+    async fn send(&self, entry: &Arc<Entry>, call: &Call, held: Held) -> Result<Outcome, CallError> {
+        let Held { place, passage } = held;
         let heard = move |result: &Result<Outcome, CallError>| {
             if let Some(passage) = passage {
                 passage.settle(result);

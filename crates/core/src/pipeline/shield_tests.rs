@@ -4,10 +4,9 @@
 use std::{num::NonZeroU32, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
-use futures_util::future::{BoxFuture, join_all};
-use jiff::Timestamp;
+use futures_util::future::join_all;
 
-use super::*;
+use super::{paused_clock::PausedClock, *};
 use crate::{
     AuditRecord, Caller, CircuitState, Counters, Effect, Policies, PolicyPatch, Presented, Randomness, RequestId,
     ScopeSet, ShieldEvent, ShieldEvents, SignIn, Source, ToolSpec, UpstreamCode, UpstreamFailure,
@@ -18,31 +17,6 @@ use crate::{
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
-
-/// Tokio's paused time as a clock.
-struct PausedClock(tokio::time::Instant);
-
-#[allow(clippy::disallowed_methods, reason = "Tokio's time stands still and moves as the test says")]
-impl PausedClock {
-    fn new() -> Arc<Self> {
-        Arc::new(Self(tokio::time::Instant::now()))
-    }
-
-    fn since_start(&self) -> Duration {
-        tokio::time::Instant::now().duration_since(self.0)
-    }
-}
-
-impl Clock for PausedClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(1_800_000_000).unwrap() + self.since_start()
-    }
-
-    #[allow(clippy::disallowed_methods, reason = "as above")]
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
 
 /// What the system behind does with one call.
 #[derive(Clone)]

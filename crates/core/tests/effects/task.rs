@@ -48,9 +48,11 @@ async fn begun(rig: &Rig, replica: &Replica, call: Call, act: Act) -> String {
     assert!(!running.is_finished());
     rig.clock.advance(1);
     let answer = running.await.unwrap().unwrap();
-    let task = replica.pipeline.begun(&replica.catalog, &call, &answer).await.unwrap();
+    let handle = handle::of_answer(&answer).unwrap();
+    let asked = handle::ask(call.request_id, call.caller, handle);
+    let task = replica.pipeline.begun(&replica.catalog, &asked).await.unwrap();
     assert!(matches!(task.state, TaskState::Working));
-    assert_eq!(Some(task.id.as_str()), handle::of_answer(&answer), "a task's id is the handle");
+    assert_eq!(task.id.as_str(), handle, "a task's id is the handle");
     // What carries the call on has begun to.
     rig.settle().await;
     task.id.as_str().to_owned()

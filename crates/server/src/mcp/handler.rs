@@ -142,8 +142,9 @@ impl ServerHandler for Handler {
         call.client_capabilities = Arc::new(capabilities(&context));
         call.notify = Arc::new(ToClient::new(&context));
         call.takes_tasks = task::are_taken(&context);
-        let result = match self.endpoint.pipeline.run(&self.endpoint.catalog(), call.clone()).await {
-            Ok(outcome) => match task::created(&self.endpoint, &call, &outcome).await {
+        let taker = task::taker(&call);
+        let result = match self.endpoint.pipeline.run(&self.endpoint.catalog(), call).await {
+            Ok(outcome) => match task::created(&self.endpoint, taker, &outcome).await {
                 Some(created) => return Ok(created),
                 None => Ok(convert::result(outcome)),
             },

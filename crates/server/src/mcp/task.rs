@@ -3,8 +3,10 @@
 //!
 //! No task ever asks its client for input: what a call needs of a person it asks for before it is one.
 
+use std::sync::Arc;
+
 use bridgehead_core::{
-    Call, CallError, Catalog, Endpoint, Outcome, Refusal, RequestId,
+    Call, CallError, Caller, Catalog, Endpoint, Outcome, Refusal, RequestId,
     effects::{Task, TaskState, TaskVerb, handle, task::POLL_EVERY},
 };
 use rmcp::{
@@ -33,14 +35,22 @@ pub(super) fn are_taken(context: &RequestContext<RoleServer>) -> bool {
     is_2026(context) && context.client_capabilities().is_some_and(|capabilities| capabilities.supports_tasks())
 }
 
-/// The task that this call has become, where it has become one.
-pub(super) async fn created(endpoint: &Endpoint, call: &Call, answer: &Outcome) -> Option<CallToolResponse> {
-    // Who fetches a result by its handle gets the result, or the handle again.
-    if !call.takes_tasks || call.wire_name == handle::RESULT {
-        return None;
-    }
-    let task = endpoint.pipeline.begun(&endpoint.catalog(), call, answer).await?;
-    Some(CallToolResponse::Task(CreateTaskResult::new(detailed(task, &call.request_id).task)))
+/// Whose call may be answered with a task, and in which request.
+pub(super) type Taker = (RequestId, Arc<Caller>);
+
+/// Who takes a task for the answer to this call. Not who fetches a result by its handle: they get the result, or
+/// the handle again.
+pub(super) fn taker(call: &Call) -> Option<Taker> {
+    let takes = call.takes_tasks && call.wire_name != handle::RESULT;
+    takes.then(|| (call.request_id.clone(), call.caller.clone()))
+}
+
+/// The task that a call with this answer has become, where it has become one and somebody takes it.
+pub(super) async fn created(endpoint: &Endpoint, taker: Option<Taker>, answer: &Outcome) -> Option<CallToolResponse> {
+    let (request_id, caller) = taker?;
+    let ask = handle::ask(request_id.clone(), caller, handle::of_answer(answer)?);
+    let task = endpoint.pipeline.begun(&endpoint.catalog(), &ask).await?;
+    Some(CallToolResponse::Task(CreateTaskResult::new(detailed(task, &request_id).task)))
 }
 
 /// Does what is asked with a task of the caller, and says what is known of it then.

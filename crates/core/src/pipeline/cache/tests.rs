@@ -11,16 +11,18 @@ use std::{
     collections::VecDeque,
     sync::{
         Mutex,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use async_trait::async_trait;
-use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
-use super::{super::Shield, *};
+use super::{
+    super::{Shield, paused_clock::PausedClock},
+    *,
+};
 use crate::{
     AuditRecord, AuditSink, Caller, Catalog, Claims, CredentialLack, CredentialRequired, Effect, EndpointId, Freshness,
     LocalCache, Pipeline, Policies, PolicyPatch, Presented, RequestId, ScopeSet, Secret, SignIn, Source, ToolSpec,
@@ -28,32 +30,6 @@ use crate::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// Tokio's paused time as a clock, which can be put forward and back as well.
-struct PausedClock(tokio::time::Instant, AtomicI64);
-
-#[allow(clippy::disallowed_methods, reason = "Tokio's time stands still and moves as the test says")]
-impl PausedClock {
-    fn new() -> Arc<Self> {
-        Arc::new(Self(tokio::time::Instant::now(), AtomicI64::new(0)))
-    }
-
-    fn put(&self, seconds: i64) {
-        self.1.fetch_add(seconds, Ordering::SeqCst);
-    }
-}
-
-#[allow(clippy::disallowed_methods, reason = "as above")]
-impl Clock for PausedClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(1_800_000_000 + self.1.load(Ordering::SeqCst)).unwrap()
-            + tokio::time::Instant::now().duration_since(self.0)
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
 
 /// What the system behind does with one call.
 enum Does {
