@@ -15,7 +15,7 @@ use bridgehead_core::{Catalog, Secret};
 use bridgehead_lint::Grade;
 use bridgehead_server::{
     ConnectParts,
-    pages::{self, ForeignRegistration, ToolGroup, WayIn},
+    pages::{self, ForeignRegistration, Reach, ToolGroup, WayIn},
 };
 
 use crate::{
@@ -41,7 +41,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) config: Option<&'a Path>,
     pub(crate) endpoint_url: String,
     pub(crate) public_url: String,
-    pub(crate) loopback: bool,
+    pub(crate) reach: Reach,
     pub(crate) admin: Option<SocketAddr>,
     /// Whether HTTPS waits for its first certificate.
     pub(crate) awaits_certificate: bool,
@@ -76,7 +76,7 @@ impl<'a> Facts<'a> {
             config,
             endpoint_url: composed.app.endpoint_url(),
             public_url: composed.app.public_url().as_str().trim_end_matches('/').to_owned(),
-            loopback: composed.address().ip().is_loopback(),
+            reach: Reach::of(composed.app.public_url()),
             admin: composed.admin_address(),
             awaits_certificate: composed.awaits_certificate(),
             connect: connect_parts(settings, composed.resource.as_deref(), first),

@@ -11,6 +11,8 @@ pub mod config;
 mod card;
 #[cfg(any(feature = "cli", test))]
 mod errors;
+#[cfg(test)]
+mod golden;
 #[cfg(feature = "cli")]
 mod graded;
 mod library;

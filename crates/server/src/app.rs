@@ -28,7 +28,7 @@ use crate::{
     mcp::McpService,
     oauth::{self, AuthorizationServer, Connecting, Inner, MAX_FORM_BYTES},
     ops::{self, health::Readiness, metrics::Metrics},
-    pages::{Site, paths},
+    pages::{Reach, Site, paths},
 };
 
 /// Everything a running server shares between requests. Cheap to clone.
@@ -206,7 +206,7 @@ impl Beside {
             site,
             endpoint: self.endpoint,
             endpoint_url,
-            reach: connect::reach(&settings.public_url),
+            reach: Reach::of(&settings.public_url),
             server,
             graded: Arc::default(),
             resource: self.resource,

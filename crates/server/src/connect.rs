@@ -11,7 +11,6 @@ use bridgehead_auth::{ResourceServer, Session};
 use bridgehead_core::{Catalog, Endpoint};
 use http::header;
 use tokio::{sync::Mutex, task::spawn_blocking};
-use url::{Host, Url};
 
 use crate::{
     browser::Visit,
@@ -159,16 +158,4 @@ impl Graded {
             }
         }
     }
-}
-
-/// From where the address can be reached, as far as it tells: a platform calls from the internet, over
-/// HTTPS.
-pub(crate) fn reach(public_url: &Url) -> Reach {
-    let loopback = match public_url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => true,
-    };
-    if public_url.scheme() == "https" && !loopback { Reach::Public } else { Reach::Local }
 }

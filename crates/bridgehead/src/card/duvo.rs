@@ -1,6 +1,6 @@
 //! The end of the card: what to choose and enter in Duvo, as the connect page says it, and where that is.
 
-use bridgehead_server::pages::{self, Before, DUVO_MENU, DuvoEntry, WayIn, paths};
+use bridgehead_server::pages::{self, Before, DUVO_MENU, DuvoEntry, Reach, WayIn, paths};
 
 use super::{Facts, WIDTH, command, filled, line};
 
@@ -33,8 +33,8 @@ pub(super) fn in_duvo(text: &mut String, facts: &Facts<'_>) {
             line(text, "", &format!("{}{} ({})", facts.public_url, vault.path, vault.title));
         }
     }
-    if facts.loopback && facts.endpoint_url.starts_with("http://") {
-        line(text, "", "Duvo calls from the internet, over HTTPS: this address is for this machine alone.");
+    if facts.reach == Reach::Local {
+        line(text, "", "Duvo calls from the internet, over HTTPS: this address is for this machine or network alone.");
         line(text, "", "Put a TLS proxy in front and set server.public_url to the address it has outside.");
     }
     let page = format!("{}{}", facts.public_url, paths::CONNECT);

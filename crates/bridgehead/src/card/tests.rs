@@ -1,13 +1,12 @@
 //! P1: the card for every way to sign in, as it is printed.
 
-use std::fmt::Write;
-
 use bridgehead_auth::users::{LinkPurpose, OneTimeLink};
 
 use super::*;
 use crate::{
     compose::{self, Ambient},
     config::{self, FixedEnvironment},
+    golden::Golden,
 };
 
 const CRATE: &str = env!("CARGO_MANIFEST_DIR");
@@ -59,6 +58,7 @@ fn cases() -> Vec<Case> {
         case("open", "auth.mode = \"open\""),
         case("key", "auth.mode = \"api_key\""),
         Case { public_url: None, first: key, ..case("key_on_this_machine", "auth.mode = \"api_key\"") },
+        Case { public_url: Some("http://erp.internal"), ..case("in_this_network", "auth.mode = \"open\"") },
         Case {
             credential: FROM_CALLER,
             ..case(
@@ -122,8 +122,7 @@ async fn printed(case: &Case) -> String {
     card(&Facts {
         config: Some(path),
         endpoint_url: format!("{public_url}/mcp"),
-        public_url,
-        loopback: case.public_url.is_none(),
+        reach: Reach::of(&public_url.parse().unwrap()),
         admin: None,
         awaits_certificate: false,
         connect: parts,
@@ -131,6 +130,7 @@ async fn printed(case: &Case) -> String {
         catalog: Arc::new(catalog),
         first: &case.first,
         settings: &settings,
+        public_url,
     })
 }
 
@@ -138,26 +138,14 @@ const SECRET: &str = "idpSecret-3fT9kQ2wLx8v";
 
 /// With `UPDATE_GOLDEN=1` the cards of now are written down as the expected ones.
 #[tokio::test]
-#[allow(clippy::disallowed_methods, reason = "whoever runs the test says so in the environment")]
 async fn every_card_reads_as_it_should() {
-    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
-    let mut differences = String::new();
+    let mut golden = Golden::default();
     for case in cases() {
-        let file = format!("{CRATE}/tests/card/{}.txt", case.name);
         let card = printed(&case).await;
         assert!(!card.contains(SECRET), "{}", case.name);
-        if update {
-            std::fs::write(&file, &card).unwrap();
-        }
-        let expected = std::fs::read_to_string(&file).unwrap_or_default();
-        if expected != card {
-            let _ = writeln!(differences, "{file}\n--- expected\n{expected}--- is\n{card}");
-        }
+        golden.compare(format!("{CRATE}/tests/card/{}.txt", case.name), &card);
     }
-    assert!(
-        differences.is_empty(),
-        "{differences}\nIf that is meant, write the golden files anew:\n  UPDATE_GOLDEN=1 cargo test -p bridgehead --lib every_card",
-    );
+    golden.assert("every_card");
 }
 
 /// Of a large system the card names some tools, and grades none: the start does not wait for it.

@@ -8,6 +8,7 @@ use super::{
     settings::{AuthSettings, Database, ModeSettings, PublicUrl, SourceKind, StoreSettings, VerifySettings},
     *,
 };
+use crate::golden::Golden;
 
 const CRATE: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -51,23 +52,12 @@ fn pairs() -> BTreeMap<PathBuf, String> {
 /// Everything that can be wrong is named with its line and how to mend it, in these words. With
 /// `UPDATE_GOLDEN=1` the words of now are written down as the expected ones.
 #[test]
-#[allow(clippy::disallowed_methods, reason = "whoever runs the test says so in the environment")]
 fn every_fault_reads_as_it_should() {
-    let mut differences = String::new();
-    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
-    for (golden, outcome) in pairs() {
-        if update {
-            std::fs::write(&golden, &outcome).unwrap();
-        }
-        let expected = std::fs::read_to_string(&golden).unwrap_or_default();
-        if expected != outcome {
-            let _ = writeln!(differences, "{}\n--- expected\n{expected}--- is\n{outcome}", golden.display());
-        }
+    let mut golden = Golden::default();
+    for (file, outcome) in pairs() {
+        golden.compare(file, &outcome);
     }
-    assert!(
-        differences.is_empty(),
-        "{differences}\nIf that is meant, write the golden files anew:\n  UPDATE_GOLDEN=1 cargo test -p bridgehead --lib every_fault",
-    );
+    golden.assert("every_fault");
 }
 
 /// One slip of each stage, and none hides another.

@@ -4,6 +4,7 @@
 use askama::Template;
 use bridgehead_core::Effect;
 use bridgehead_lint::Grade;
+use url::{Host, Url};
 
 use super::{
     Scripts, Site, ToolList, View,
@@ -57,6 +58,20 @@ pub enum Reach {
     Public,
     /// From this machine alone, or without TLS: no platform can.
     Local,
+}
+
+impl Reach {
+    /// A platform calls from the internet, over HTTPS.
+    #[must_use]
+    pub fn of(public_url: &Url) -> Self {
+        let loopback = match public_url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => true,
+        };
+        if public_url.scheme() == "https" && !loopback { Self::Public } else { Self::Local }
+    }
 }
 
 /// A way to sign in.

@@ -25,7 +25,7 @@ fn as_written(sample: &Sample) -> String {
 
 /// With `UPDATE_GOLDEN=1` the pages of now are written down as the expected ones.
 #[test]
-#[allow(clippy::disallowed_methods, reason = "whoever runs the test says so in the environment")]
+#[expect(clippy::disallowed_methods, reason = "whoever runs the test says so in the environment")]
 fn every_page_reads_as_it_should() {
     let folder = golden_folder();
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();

@@ -90,6 +90,29 @@ async fn of_two_processes_one_asks() {
     assert_eq!(desk.tokens.times_asked(), 3);
 }
 
+/// A token that is not accepted while another process renews it: what comes of that is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_another_process_renews_is_waited_for() {
+    let desk = Desk::new().await;
+    let other = desk.replica().await;
+    desk.connect(ALICE).await;
+    let held = other.credentials.credential("crm", &caller(ALICE)).await.unwrap();
+
+    desk.clock.advance(LIFE - MINUTE);
+    desk.tokens.shut(true);
+    let (credentials, alice) = (desk.credentials.clone(), caller(ALICE));
+    let first = tokio::spawn(async move { credentials.credential("crm", &alice).await });
+    desk.tokens.was_asked(2).await;
+    let (credentials, alice) = (other.credentials.clone(), caller(ALICE));
+    let second = tokio::spawn(async move { credentials.not_accepted("crm", &alice, &held).await });
+    desk.clock.has_sleepers().await;
+    desk.tokens.shut(false);
+    assert_eq!(token_of(&first.await.unwrap().unwrap()), "access-2");
+    desk.clock.advance(Duration::from_millis(200));
+    assert_eq!(token_of(&second.await.unwrap().unwrap()), "access-2");
+    assert_eq!(desk.tokens.times_asked(), 2);
+}
+
 /// A process that dies in the middle keeps the others waiting for half a minute, and no longer.
 #[tokio::test]
 async fn the_turn_of_a_process_that_died_ends() {

@@ -8,7 +8,7 @@ use bridgehead_doctor::{Area, Check, Examined, Exchange, Finding, Profile, Repor
 use serde_json::Value;
 
 use super::{given, json, junit, text};
-use crate::config::FixedEnvironment;
+use crate::{config::FixedEnvironment, golden::Golden};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doctor");
 
@@ -100,17 +100,10 @@ fn report() -> Report {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "whoever runs the test says so in the environment")]
 fn is_golden(name: &str, is: &str) {
-    let file = format!("{FOLDER}/{name}");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&file, is).unwrap();
-    }
-    let expected = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        expected == is,
-        "{file}\n--- expected\n{expected}--- is\n{is}\nIf that is meant:\n  UPDATE_GOLDEN=1 cargo test -p bridgehead --lib cli::doctor",
-    );
+    let mut golden = Golden::default();
+    golden.compare(format!("{FOLDER}/{name}"), is);
+    golden.assert("cli::doctor");
 }
 
 /// P1: what was seen, why it matters, how to mend it, and the exchange that shows it.

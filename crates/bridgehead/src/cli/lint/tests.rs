@@ -9,6 +9,7 @@ use super::{Shown, json as json_form, sarif, shown, text};
 use crate::{
     compose::{self, Ambient},
     config::{FixedEnvironment, load_text},
+    golden::Golden,
 };
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lint");
@@ -26,17 +27,10 @@ async fn of_the_configuration(wanted: &[&str]) -> Shown {
     shown(path, &loaded, &catalog, &wanted)
 }
 
-#[allow(clippy::disallowed_methods, reason = "whoever runs the test says so in the environment")]
 fn is_golden(name: &str, is: &str) {
-    let file = format!("{FOLDER}/{name}");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&file, is).unwrap();
-    }
-    let expected = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        expected == is,
-        "{file}\n--- expected\n{expected}--- is\n{is}\nIf that is meant:\n  UPDATE_GOLDEN=1 cargo test -p bridgehead --lib cli::lint",
-    );
+    let mut golden = Golden::default();
+    golden.compare(format!("{FOLDER}/{name}"), is);
+    golden.assert("cli::lint");
 }
 
 /// D1: the worst first, each finding with its line and how to mend it there.

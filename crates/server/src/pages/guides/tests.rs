@@ -1,4 +1,4 @@
-//! What is pasted is right, whatever the names in it are.
+//! P1: what is pasted is right, whatever the names in it are.
 
 use super::*;
 use crate::pages::{Reach, Site, ValuesFrom, Visitor};
