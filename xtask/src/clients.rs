@@ -46,7 +46,7 @@ impl Clients {
     pub(crate) fn set_up(&self, workspace: &Workspace) -> Result<()> {
         self.copy_scripts(workspace)?;
         self.install_npm_packages()?;
-        self.install_python_packages()
+        python_packages(&self.virtual_environment, &self.scripts.join("requirements.txt"))
     }
 
     fn copy_scripts(&self, workspace: &Workspace) -> Result<()> {
@@ -61,13 +61,7 @@ impl Clients {
     }
 
     fn install_npm_packages(&self) -> Result<()> {
-        let mut wanted = process::output(Command::new("node").arg("--version"))?;
-        for file in ["package.json", "package-lock.json", ".npmrc"] {
-            wanted += &read(&self.scripts.join(file))?;
-        }
-        once(&self.scripts.join("installed"), &wanted, "npm packages", || {
-            process::run(Command::new("npm").current_dir(&self.scripts).args(["ci", "--no-fund", "--no-audit"]))
-        })?;
+        npm_packages(&self.scripts, &[])?;
         let node = self.scripts.join("node_modules/node/bin/node");
         if !node.is_file() {
             bail!(
@@ -78,21 +72,35 @@ impl Clients {
         }
         Ok(())
     }
+}
 
-    fn install_python_packages(&self) -> Result<()> {
-        let requirements = self.scripts.join("requirements.txt");
-        let wanted = process::output(Command::new("python3").arg("--version"))? + &read(&requirements)?;
-        once(&self.virtual_environment.join("installed"), &wanted, "Python packages", || {
-            process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&self.virtual_environment))?;
-            let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
-            process::run(Command::new(self.python()).args(pip).arg(&requirements))
-        })
+/// What makes npm install other packages.
+pub(crate) const NPM_FILES: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];
+
+/// Installs what the lock in `folder` names, there. `more`: further arguments for npm.
+pub(crate) fn npm_packages(folder: &Path, more: &[&str]) -> Result<()> {
+    let mut wanted = process::output(Command::new("node").arg("--version"))?;
+    for file in NPM_FILES {
+        wanted += &read(&folder.join(file))?;
     }
+    once(&folder.join("installed"), &wanted, "npm packages", || {
+        process::run(Command::new("npm").current_dir(folder).args(["ci", "--no-fund", "--no-audit"]).args(more))
+    })
+}
+
+/// Installs what `requirements` names, in a virtual environment.
+pub(crate) fn python_packages(environment: &Path, requirements: &Path) -> Result<()> {
+    let wanted = process::output(Command::new("python3").arg("--version"))? + &read(requirements)?;
+    once(&environment.join("installed"), &wanted, "Python packages", || {
+        process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment))?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
+        process::run(Command::new(environment.join("bin/python")).args(pip).arg(requirements))
+    })
 }
 
 /// Installs unless the stamp says that exactly this is installed. The stamp is written last, so a run that was cut
 /// short is repeated.
-pub(crate) fn once(stamp: &Path, wanted: &str, what: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
+fn once(stamp: &Path, wanted: &str, what: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
     if std::fs::read_to_string(stamp).is_ok_and(|installed| installed == wanted) {
         println!("{what}: installed before");
         return Ok(());
@@ -112,6 +120,6 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn read(file: &Path) -> Result<String> {
+fn read(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }

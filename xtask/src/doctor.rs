@@ -2,21 +2,17 @@
 //! true of it stands in docs/doctor-over-real-servers.md; reading it is a person's work.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::clients::{copy, once, read};
+use crate::clients::{copy, npm_packages, python_packages};
 use crate::process;
-use crate::serving::free_port;
+use crate::serving::{Server, free_port};
 use crate::workspace::Workspace;
 
 const FILES: &str = "tests/garden/foreign";
-const LONGEST_START: Duration = Duration::from_secs(60);
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A server, and how it is started.
 struct Foreign {
@@ -104,8 +100,11 @@ pub(crate) fn run(workspace: &Workspace, wanted: Option<&str>) -> Result<()> {
     for server in wanted {
         let port = free_port()?;
         println!("\n=== {}\n", server.name);
-        let mut running = Running::start((server.command)(&installed, port)?.current_dir(&installed.folder))?;
-        running.until_ready(port)?;
+        let mut command = (server.command)(&installed, port)?;
+        command.current_dir(&installed.folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().with_context(|| format!("cannot start {}", server.name))?;
+        let mut running = Server::from(child);
+        running.until_it_listens(port)?;
         visit(workspace, server, port)?;
     }
     Ok(())
@@ -123,6 +122,8 @@ fn visit(workspace: &Workspace, server: &Foreign, port: u16) -> Result<()> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    // Whatever proxy the environment names: the server is on this machine.
+    let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
     let mut doctor = command.spawn().context("cannot start the doctor")?;
     let said = doctor.stderr.take().context("stderr is piped")?;
     let mut report = doctor.stdout.take().context("stdout is piped")?;
@@ -135,7 +136,7 @@ fn visit(workspace: &Workspace, server: &Foreign, port: u16) -> Result<()> {
         println!("{line}");
         let link = line.trim();
         if link.starts_with("http") {
-            ureq::get(link).call().with_context(|| format!("nobody could sign in at {link}"))?;
+            agent.get(link).call().with_context(|| format!("nobody could sign in at {link}"))?;
         }
     }
     let status = doctor.wait()?;
@@ -155,17 +156,8 @@ impl Installed {
                 copy(&workspace.root.join(&file), &folder.join(name))?;
             }
         }
-        let wanted = read(&folder.join("package-lock.json"))? + &read(&folder.join("package.json"))?;
-        once(&folder.join("installed"), &wanted, "npm packages", || {
-            let npm = ["ci", "--no-fund", "--no-audit", "--ignore-scripts"];
-            process::run(Command::new("npm").current_dir(&folder).args(npm))
-        })?;
-        let (environment, requirements) = (folder.join("venv"), folder.join("requirements.txt"));
-        once(&environment.join("installed"), &read(&requirements)?, "Python packages", || {
-            process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
-            let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
-            process::run(Command::new(environment.join("bin/python")).args(pip).arg(&requirements))
-        })?;
+        npm_packages(&folder, &["--ignore-scripts"])?;
+        python_packages(&folder.join("venv"), &folder.join("requirements.txt"))?;
         Ok(Self { folder })
     }
 
@@ -191,37 +183,4 @@ fn supergateway(port: u16) -> Command {
     let everything = "node node_modules/@modelcontextprotocol/server-everything/dist/index.js stdio";
     command.args(["--stdio", everything, "--outputTransport", "streamableHttp", "--port"]).arg(port.to_string());
     command
-}
-
-/// A server that does not outlive us.
-struct Running(Child);
-
-impl Running {
-    fn start(command: &mut Command) -> Result<Self> {
-        let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(Self(quiet.spawn().with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))?))
-    }
-
-    /// Waits until it takes connections.
-    fn until_ready(&mut self, port: u16) -> Result<()> {
-        let deadline = Instant::now() + LONGEST_START;
-        while Instant::now() < deadline {
-            if TcpStream::connect(("localhost", port)).is_ok() {
-                return Ok(());
-            }
-            if let Some(status) = self.0.try_wait()? {
-                bail!("it ended with {status}");
-            }
-            std::thread::sleep(LOOK_AGAIN);
-        }
-        bail!("it took no connection within {} seconds", LONGEST_START.as_secs())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // One that ended by itself is as good.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::clients::{self, Clients};
+use crate::clients::{self, Clients, NPM_FILES};
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -81,16 +81,10 @@ impl Site {
     }
 
     fn install(&self) -> Result<()> {
-        let tool = self.workshop.join(TOOL);
-        let mut wanted = process::output(Command::new("node").arg("--version"))?;
-        for name in ["package.json", "package-lock.json", ".npmrc"] {
-            let file = tool.join(name);
-            wanted += &std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            clients::copy(&file, &self.workshop.join(name))?;
+        for name in NPM_FILES {
+            clients::copy(&self.workshop.join(TOOL).join(name), &self.workshop.join(name))?;
         }
-        clients::once(&self.workshop.join("installed"), &wanted, "npm packages", || {
-            process::run(Command::new("npm").current_dir(&self.workshop).args(["ci", "--no-fund", "--no-audit"]))
-        })
+        clients::npm_packages(&self.workshop, &[])
     }
 
     fn build(&self) -> Result<()> {

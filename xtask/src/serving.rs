@@ -1,6 +1,6 @@
-//! `bridgehead serve` as a process of ours: a port for it, when it is ready, and its end in good order.
+//! A server as a process of ours, `bridgehead serve` above all: a port for it, when it is ready, and its end in good order.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use crate::process;
 
 const LONGEST_STOP: Duration = Duration::from_secs(15);
-const LONGEST_START: Duration = Duration::from_secs(30);
+const LONGEST_START: Duration = Duration::from_secs(60);
 /// Between two looks; a start is measured this exactly.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
@@ -37,11 +37,21 @@ impl Server {
     pub(crate) fn until_ready(&mut self, port: u16) -> Result<()> {
         let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None);
         let agent: ureq::Agent = config.timeout_global(Some(LONGEST_START)).build().into();
+        self.until(|| {
+            let answer = agent.get(format!("http://127.0.0.1:{port}/readyz")).call();
+            answer.is_ok_and(|answer| answer.status() == 200)
+        })
+    }
+
+    /// Waits until it takes connections at this port of this machine, for servers that say no more.
+    pub(crate) fn until_it_listens(&mut self, port: u16) -> Result<()> {
+        self.until(|| TcpStream::connect(("localhost", port)).is_ok())
+    }
+
+    fn until(&mut self, is_there: impl Fn() -> bool) -> Result<()> {
         let deadline = Instant::now() + LONGEST_START;
         while Instant::now() < deadline {
-            if let Ok(answer) = agent.get(format!("http://127.0.0.1:{port}/readyz")).call()
-                && answer.status() == 200
-            {
+            if is_there() {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait()? {

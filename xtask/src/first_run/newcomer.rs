@@ -47,9 +47,11 @@ pub(crate) fn from_clone(workspace: &Workspace) -> Result<()> {
 /// The development binary, in an empty folder.
 pub(crate) fn short(workspace: &Workspace) -> Result<()> {
     let folder = fresh(&workspace.target.join("first-run/openapi-short"))?;
+    let clients = Clients::of(workspace);
+    clients.set_up(workspace)?;
     process::run(&mut process::cargo(&workspace.root, &["build", "--quiet", "--locked", "--package", "bridgehead"]))?;
     let (program, description) = (workspace.program("bridgehead"), workspace.root.join(DESCRIPTION));
-    Newcomer { program, description, folder }.connect(&Clients::of(workspace), Steps::begin())
+    Newcomer { program, description, folder }.connect(&clients, Steps::begin())
 }
 
 struct Newcomer {
