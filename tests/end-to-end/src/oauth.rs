@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use bridgehead_harness::{Replica, TestServer, TestServerBuilder, WAREHOUSE_TABLES};
+use bridgehead_harness::{Replica, TestServer, TestServerBuilder, WAREHOUSE_TABLES, page};
 use reqwest::{Method, header::HeaderMap, redirect::Policy};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -106,9 +106,7 @@ impl Answer {
     /// There is none.
     #[must_use]
     pub fn hidden(&self, name: &str) -> String {
-        let start = format!("name=\"{name}\" value=\"");
-        let rest = self.text.split_once(&start).unwrap_or_else(|| panic!("no field {name}: {}", self.text)).1;
-        unescape(rest.split('"').next().expect("a value"))
+        page::hidden(&self.text, name).unwrap_or_else(|| panic!("no field {name}: {}", self.text))
     }
 
     /// Where the page after Allow or Deny leads.
@@ -117,9 +115,8 @@ impl Answer {
     /// It is no such page.
     #[must_use]
     pub fn goes_back_to(&self) -> Url {
-        let rest = self.text.split_once("class=\"button\" href=\"");
-        let rest = rest.unwrap_or_else(|| panic!("{} is no way back: {}", self.status, self.text)).1;
-        Url::parse(&unescape(rest.split('"').next().expect("a link"))).expect("a URL")
+        let found = page::way_back(&self.text);
+        found.unwrap_or_else(|| panic!("{} is no way back: {}", self.status, self.text)).2
     }
 }
 
@@ -127,11 +124,6 @@ impl Answer {
 #[must_use]
 pub fn parameter(url: &Url, name: &str) -> Option<String> {
     url.query_pairs().find(|(other, _)| other == name).map(|(_, value)| value.into_owned())
-}
-
-fn unescape(text: &str) -> String {
-    let named = [("&#38;", "&"), ("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&amp;", "&")];
-    named.iter().fold(text.to_owned(), |text, (escape, character)| text.replace(escape, character))
 }
 
 /// A form, encoded.

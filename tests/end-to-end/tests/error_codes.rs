@@ -199,13 +199,6 @@ async fn call(server: &Replica, key: &str, tool: &str, arguments: Value) -> Valu
     server.rpc(REVISION, key, "tools/call", json!({"name": tool, "arguments": arguments})).await.1
 }
 
-/// Asks as a client that has tasks.
-async fn as_task(server: &Replica, key: &str, method: &str, mut params: Value) -> Value {
-    let capabilities = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
-    params["_meta"] = json!({"io.modelcontextprotocol/clientCapabilities": capabilities});
-    server.rpc(REVISION, key, method, params).await.1
-}
-
 /// A call that has begun, told by `begins`, and became a task.
 async fn task(server: &TestServer, key: &str, tool: &str, begins: impl Future<Output = ()>) -> Value {
     let time_goes_by = async {
@@ -213,8 +206,9 @@ async fn task(server: &TestServer, key: &str, tool: &str, begins: impl Future<Ou
         server.clock.advance(Duration::from_secs(1));
     };
     let (created, ()) =
-        tokio::join!(as_task(server, key, "tools/call", json!({"name": tool, "arguments": {}})), time_goes_by);
-    created["result"]["taskId"].clone()
+        tokio::join!(server.rpc_with_tasks(key, "tools/call", json!({"name": tool, "arguments": {}})), time_goes_by);
+    let id = created["result"]["taskId"].as_str();
+    id.unwrap_or_else(|| panic!("it became no task: {created}")).into()
 }
 
 #[tokio::test]
@@ -288,7 +282,7 @@ async fn of_tasks(
 ) {
     let before = upstream.count();
     let id = task(server, key, "slow", upstream.has_seen(before + 1)).await;
-    as_task(server, key, "tasks/cancel", json!({"taskId": id})).await;
+    server.rpc_with_tasks(key, "tasks/cancel", json!({"taskId": id})).await;
     let fetched = call(server, key, "bridgehead_result", json!({"handle": id})).await;
     answered.own(OwnCode::Cancelled, &fetched);
 
@@ -296,7 +290,7 @@ async fn of_tasks(
     functions.go_on.notify_one();
     let fetched = call(server, key, "bridgehead_result", json!({"handle": id})).await;
     answered.own(OwnCode::Internal, &fetched);
-    let failed = as_task(server, key, "tasks/get", json!({"taskId": id})).await;
+    let failed = server.rpc_with_tasks(key, "tasks/get", json!({"taskId": id})).await;
     assert_eq!(failed["result"]["status"], "failed", "{failed}");
     assert_eq!(failed["result"]["error"]["data"]["code"], OwnCode::Internal.as_str(), "{failed}");
     answered.answers.add("a task that failed", failed.to_string());

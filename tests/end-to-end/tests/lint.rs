@@ -141,7 +141,7 @@ async fn sarif_fits_its_official_schema() {
 /// How often each rule speaks up in GitHub's description, as it was read by hand
 /// (docs/lint-over-real-descriptions.md). `UPDATE_GOLDEN=1` writes the counts of now.
 #[tokio::test]
-#[allow(clippy::disallowed_methods, reason = "whoever runs the test says so in the environment")]
+#[expect(clippy::disallowed_methods, reason = "whoever runs the test says so in the environment")]
 async fn findings_in_a_real_description_are_stable() {
     let description = installed("E2E_CLIENTS_DIR").join("node_modules/@octokit/openapi/generated/api.github.com.json");
     let place = place(&format!(

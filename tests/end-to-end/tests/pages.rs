@@ -19,7 +19,7 @@ use std::{
 };
 
 use bridgehead_end_to_end::{oauth::Site, sdk::installed, teammates::TOOLS};
-use bridgehead_harness::{TestServer, WAREHOUSE_TABLES};
+use bridgehead_harness::{TestServer, WAREHOUSE_TABLES, page::unescape};
 use bridgehead_server::pages::{
     COPY_SCRIPT,
     samples::{self, Sample},
@@ -118,9 +118,7 @@ fn pasted(page: &str, client: &str) -> String {
     let (_, snippet) = snippet.split_once("data-copy=").unwrap();
     let text = snippet.split_once('>').unwrap().1.split_once("</code>").unwrap().0;
     let text = text.replace("<span class=\"flag\">", "").replace("</span>", "");
-    [("&#39;", "'"), ("&#34;", "\""), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")]
-        .iter()
-        .fold(text, |text, (escaped, sign)| text.replace(escaped, sign))
+    unescape(&text)
 }
 
 /// P1: the command for curl, as it is printed and with what stands in for keys filled in, lists the tools in

@@ -39,14 +39,8 @@ timeout = "10m"
     )
 }
 
-async fn request(replica: &Replica, key: &str, method: &str, mut params: Value) -> Value {
-    let capabilities = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
-    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = capabilities;
-    replica.rpc(REVISION, key, method, params).await.1
-}
-
 async fn task(replica: &Replica, key: &str, method: &str, id: &str) -> Value {
-    request(replica, key, method, json!({"taskId": id})).await
+    replica.rpc_with_tasks(key, method, json!({"taskId": id})).await
 }
 
 /// A call that has reached the system behind, and is a task after half a second.
@@ -56,7 +50,7 @@ async fn begun(server: &TestServer, upstream: &Upstream, key: &str, tool: &str) 
         upstream.has_seen(before + 1).await;
         server.clock.advance(Duration::from_secs(1));
     };
-    let called = request(server, key, "tools/call", json!({"name": tool, "arguments": {}}));
+    let called = server.rpc_with_tasks(key, "tools/call", json!({"name": tool, "arguments": {}}));
     let (answer, ()) = tokio::join!(called, time_goes_by);
     let created = &answer["result"];
     assert_eq!((&created["resultType"], &created["status"]), (&json!("task"), &json!("working")), "{answer}");
@@ -107,7 +101,7 @@ async fn a_task_is_known_to_every_replica_and_to_its_caller_alone() {
         assert_eq!(strange[0]["error"]["code"], -32602, "{strange:?}");
         assert_eq!(strange[0], strange[1]);
     }
-    let updated = request(&there, &alice, "tasks/update", json!({"taskId": look, "inputResponses": {}})).await;
+    let updated = there.rpc_with_tasks(&alice, "tasks/update", json!({"taskId": look, "inputResponses": {}})).await;
     assert_eq!(updated["result"], json!({"resultType": "complete"}), "no task asks for anything");
 
     // A read stops; a call with effects was sent, and cannot be called back.
@@ -215,7 +209,7 @@ async fn progress_of_a_task_is_for_nobody_and_holds_nothing_up() {
         telling.started.notified().await;
         server.clock.advance(Duration::from_secs(1));
     };
-    let (created, ()) = tokio::join!(request(&server, &key, "tools/call", call), time_goes_by);
+    let (created, ()) = tokio::join!(server.rpc_with_tasks(&key, "tools/call", call), time_goes_by);
     assert_eq!(created["result"]["resultType"], "task", "{created}");
     telling.go_on.notify_one();
     let ended = ended(&server, &key, created["result"]["taskId"].as_str().unwrap()).await;

@@ -1,5 +1,6 @@
 //! An answer as it leaves the garden.
 
+use bridgehead_harness::page::way_back;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
@@ -26,8 +27,6 @@ pub enum Ending {
     Complete,
     /// More is promised, and the connection breaks.
     Broken,
-    /// The body once more, and so on without an end.
-    Endless,
     /// More is promised and nothing comes; the clock moves on until whoever waits has given up.
     Hanging,
 }
@@ -113,20 +112,4 @@ impl Answer {
         change(&mut url);
         self.body = format!("{before}{}{after}", url.as_str().replace('&', "&#38;")).into();
     }
-}
-
-/// The link by which the page after consent leads back, with the text before and behind it.
-pub(crate) fn way_back(page: &str) -> Option<(&str, &str, Url)> {
-    const LINK: &str = "class=\"button\" href=\"";
-    let start = page.find(LINK)? + LINK.len();
-    let (before, rest) = page.split_at(start);
-    let (link, _) = rest.split_once('"')?;
-    let url = Url::parse(&unescape(link)).ok()?;
-    Some((before, &rest[link.len()..], url))
-}
-
-/// Text of an HTML attribute.
-pub(crate) fn unescape(text: &str) -> String {
-    let named = [("&#38;", "&"), ("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&amp;", "&")];
-    named.iter().fold(text.to_owned(), |text, (escape, character)| text.replace(escape, character))
 }

@@ -22,8 +22,6 @@ pub struct Asked {
     pub encrypted: bool,
     /// The garden's origin: `https://mcp.example.com`.
     pub origin: String,
-    /// How many requests came before it.
-    pub turn: usize,
 }
 
 impl Asked {

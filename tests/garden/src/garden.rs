@@ -1,16 +1,13 @@
 //! A garden: a real server, the proxy in front of it, and everything that a doctor needs to visit it.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, atomic::AtomicUsize},
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use bridgehead_core::{Clock, Secret};
 use bridgehead_doctor::{
     Examined, Profile, Progress, Report, SignIn, Target, examine,
     visit::{Surroundings, Visit},
 };
-use bridgehead_harness::{MovableClock, SeededRandomness, TestServer, WAREHOUSE_TABLES};
+use bridgehead_harness::{SeededRandomness, TestServer, WAREHOUSE_TABLES};
 use bridgehead_outbound::Net;
 use http::{HeaderName, header};
 use tokio::{
@@ -66,8 +63,8 @@ pub enum Way {
 
 /// A running garden; gone when dropped.
 pub struct Garden {
-    /// The server behind.
-    pub server: TestServer,
+    /// Behind it.
+    server: TestServer,
     origin: String,
     typed: Option<fn(&mut Url)>,
     net: Net,
@@ -122,7 +119,6 @@ impl Garden {
             behind: server.address,
             clock: server.clock.clone(),
             tls: TlsAcceptor::from(Arc::new(tls)),
-            turns: AtomicUsize::new(0),
         });
         let serving = tokio::spawn(proxy.serve(listener));
         Self { server, origin, typed, net, credential, serving, _nobody: nobody }
@@ -140,12 +136,6 @@ impl Garden {
         Url::parse(&format!("{}/mcp", self.origin)).expect("a URL")
     }
 
-    /// The clock of doctor and server. It moves only where a fault lets time pass.
-    #[must_use]
-    pub fn clock(&self) -> &MovableClock {
-        &self.server.clock
-    }
-
     /// What a doctor is given: the endpoint as it was typed, and the credential that its mode wants.
     #[must_use]
     pub fn target(&self, profile: Profile) -> Target {
@@ -156,7 +146,8 @@ impl Garden {
         Target { url, profile, headers: self.credential.clone() }
     }
 
-    /// The outside as a doctor in front of this garden has it.
+    /// The outside as a doctor in front of this garden has it. The clock is the server's as well, and moves only where a
+    /// fault lets time pass.
     #[must_use]
     pub fn surroundings(&self) -> Surroundings {
         Surroundings {
@@ -175,11 +166,16 @@ impl Garden {
 
     /// Lets a doctor visit.
     pub async fn examine(&self, profile: Profile) -> Report {
+        self.examine_with(profile, self.surroundings()).await
+    }
+
+    /// Lets a doctor visit who has other surroundings.
+    pub async fn examine_with(&self, profile: Profile, surroundings: Surroundings) -> Report {
         struct Silent;
         impl Progress for Silent {
             fn examined(&self, _: &Examined) {}
         }
-        examine(Visit::new(self.target(profile), self.surroundings(), &Silent)).await
+        examine(Visit::new(self.target(profile), surroundings, &Silent)).await
     }
 }
 

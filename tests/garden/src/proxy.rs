@@ -1,16 +1,7 @@
 //! The proxy itself: takes connections with and without TLS at one port, lets the fault have each request
 //! and each answer, and passes on what is left of them.
 
-use std::{
-    convert::Infallible,
-    io,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bridgehead_harness::MovableClock;
 use bytes::Bytes;
@@ -43,7 +34,6 @@ pub(crate) struct Proxy {
     pub(crate) behind: SocketAddr,
     pub(crate) clock: MovableClock,
     pub(crate) tls: TlsAcceptor,
-    pub(crate) turns: AtomicUsize,
 }
 
 /// The connection ends without an answer.
@@ -145,7 +135,6 @@ impl Proxy {
             body: body.collect().await?.to_bytes(),
             encrypted,
             origin: self.origin.clone(),
-            turn: self.turns.fetch_add(1, Ordering::Relaxed),
         })
     }
 
@@ -199,7 +188,6 @@ impl Proxy {
                 });
                 StreamBody::new(frames).boxed()
             }
-            Ending::Endless => StreamBody::new(stream::repeat_with(move || Ok(Frame::data(body.clone())))).boxed(),
             Ending::Hanging => {
                 let frames = stream::unfold(Some(body), move |body| {
                     let clock = clock.clone();

@@ -5,11 +5,10 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use bridgehead_doctor::{SignIn, SignInError};
+use bridgehead_harness::page::{hidden, way_back};
 use bridgehead_outbound::{Client, Limits, Net, Received, Request, Visited};
 use http::{HeaderValue, Method, header};
 use url::{Url, form_urlencoded};
-
-use crate::answer::{unescape, way_back};
 
 /// How many pages are opened before something is wrong.
 const PAGES: usize = 10;
@@ -115,10 +114,4 @@ impl SignIn for Teammate {
         let text = String::from_utf8_lossy(&page.body).into_owned();
         Err(SignInError::Impossible(format!("{} answered {} and leads nowhere: {text}", page.url, page.status)))
     }
-}
-
-/// The value of a hidden field.
-fn hidden(page: &str, name: &str) -> Option<String> {
-    let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\""))?;
-    rest.split('"').next().map(unescape)
 }

@@ -22,7 +22,7 @@ use bridgehead_outbound::{Client, Limits, Request};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
-    process::Command,
+    process::{Child, Command},
 };
 use url::Url;
 
@@ -95,11 +95,10 @@ impl Secrets {
     }
 }
 
-/// Runs the command with `--login`, and signs in when it asks for it.
-async fn signed_in(garden: &Garden, form: &[&str]) -> Output {
-    let endpoint = garden.endpoint();
-    let mut child = Command::new(binary("bridgehead"))
-        .args(["doctor", endpoint.as_str(), "--profile", "generic", "--login"])
+/// The command with `--login`, on a machine without a screen.
+fn logging_in(garden: &Garden, form: &[&str]) -> Child {
+    Command::new(binary("bridgehead"))
+        .args(["doctor", garden.endpoint().as_str(), "--profile", "generic", "--login"])
         .args(form)
         .env_remove("DISPLAY")
         .env_remove("WAYLAND_DISPLAY")
@@ -108,7 +107,12 @@ async fn signed_in(garden: &Garden, form: &[&str]) -> Output {
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Runs it, and signs in when it asks for it.
+async fn signed_in(garden: &Garden, form: &[&str]) -> Output {
+    let mut child = logging_in(garden, form);
     let mut out = child.stdout.take().unwrap();
     let reading = tokio::spawn(async move {
         let mut all = Vec::new();
@@ -137,16 +141,7 @@ async fn signed_in(garden: &Garden, form: &[&str]) -> Output {
 #[tokio::test]
 async fn who_is_stopped_takes_away_what_was_made() {
     let garden = Garden::healthy(Mode::OAuth, Way::Loopback).await;
-    let mut child = Command::new(binary("bridgehead"))
-        .args(["doctor", garden.endpoint().as_str(), "--profile", "generic", "--login"])
-        .env_remove("DISPLAY")
-        .env_remove("WAYLAND_DISPLAY")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+    let mut child = logging_in(&garden, &[]);
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
     while let Some(line) = said.next_line().await.unwrap() {
         if Url::parse(line.trim()).is_ok() {

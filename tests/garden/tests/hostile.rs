@@ -12,10 +12,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bridgehead_doctor::{
-    Examined, Profile, Progress, Report, SignIn, SignInError, Verdict, examine,
-    visit::{Surroundings, Visit},
-};
+use bridgehead_doctor::{Profile, Report, SignIn, SignInError, Verdict, visit::Surroundings};
 use bridgehead_garden::{Answer, Asked, Course, Garden, Mode, Tampering, Way, faults};
 use serde_json::Value;
 use url::Url;
@@ -228,18 +225,12 @@ impl SignIn for Again {
     }
 }
 
-struct Silent;
-
-impl Progress for Silent {
-    fn examined(&self, _: &Examined) {}
-}
-
 #[tokio::test]
 async fn an_answer_to_another_request_is_none() {
     let garden = Garden::healthy(Mode::OAuth, Way::Internet).await;
     let sign_in: Arc<dyn SignIn> = Arc::new(Again { teammate: garden.sign_in(), came: Mutex::default() });
     let surroundings = Surroundings { sign_in: Some(sign_in), ..garden.surroundings() };
-    let report = examine(Visit::new(garden.target(Profile::Duvo), surroundings, &Silent)).await;
+    let report = garden.examine_with(Profile::Duvo, surroundings).await;
     for check in ["code-verifier", "code-replay", "refresh-race", "refresh-reuse"] {
         assert!(matches!(verdict(&report, check), Verdict::Skipped { .. }), "{check}");
     }

@@ -16,6 +16,7 @@ pub mod caddy;
 mod clock;
 pub mod https;
 pub mod outside;
+pub mod page;
 pub mod pebble;
 pub mod postgres;
 pub mod process;

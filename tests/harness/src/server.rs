@@ -293,6 +293,13 @@ impl Replica {
         (status, read_message(&text))
     }
 
+    /// The same as a client of 2026-07-28 that takes tasks; the JSON body.
+    pub async fn rpc_with_tasks(&self, key: &str, method: &str, mut params: Value) -> Value {
+        let capabilities = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
+        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = capabilities;
+        self.rpc("2026-07-28", key, method, params).await.1
+    }
+
     /// Stops the server in good order.
     pub async fn stop(self) {
         self.shutdown.cancel();
